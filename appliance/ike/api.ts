@@ -1,0 +1,179 @@
+/**
+ * What the IKE core takes and gives. The core is synchronous and does no I/O: events and an `Env` go in,
+ * effects come out, and the shell (`tunnel/service.ts`, or the simulation) performs them in order.
+ */
+import type { EspCipher, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
+import type { Path, Selector } from '../lib/net.ts';
+import type { Secret } from '../lib/secret.ts';
+
+/** RFC 7296 3.5. `value` is text for people: a name, an address, or hexadecimal octets for a key id. */
+export interface Identity {
+  readonly kind: 'fqdn' | 'rfc822' | 'ipv4' | 'ipv6' | 'keyId';
+  readonly value: string;
+}
+
+/** How one side proves its identity: Ed25519 (RFC 8420 through RFC 7427), or a shared key (RFC 7296 2.15). */
+export type LocalAuth =
+  | { readonly kind: 'ed25519'; readonly privateKey: Secret /* 32-octet seed */ }
+  | { readonly kind: 'psk'; readonly secret: Secret };
+export type RemoteAuth =
+  | { readonly kind: 'ed25519'; readonly publicKey: Uint8Array /* 32 octets, raw */ }
+  | { readonly kind: 'psk'; readonly secret: Secret };
+
+export type IkeCipher = 'aes-256-gcm-16' | 'aes-128-gcm-16' | 'chacha20-poly1305';
+export type Prf = 'hmac-sha2-256' | 'hmac-sha2-384';
+export type KeyExchange = 'x25519' | 'ecp256';
+
+/** Acceptable algorithms, most wanted first; the core forms proposals from the lists. */
+export interface IkeAlgorithms {
+  readonly ciphers: readonly IkeCipher[];
+  readonly prfs: readonly Prf[];
+  readonly keyExchanges: readonly KeyExchange[];
+}
+export interface EspAlgorithms {
+  readonly ciphers: readonly EspCipher[];
+  /** For forward secrecy in rekeys; `none` in the list allows a rekey without. */
+  readonly keyExchanges: readonly (KeyExchange | 'none')[];
+  /** Most wanted first: extended (64-bit) sequence numbers, or 32-bit ones. */
+  readonly esn: readonly boolean[];
+}
+
+export interface Lifetimes {
+  /** Seconds until a rekey is begun (minus up to a tenth at random); the hard limit is a quarter later. */
+  readonly childRekeySeconds: number;
+  readonly ikeRekeySeconds: number;
+}
+
+/** One peer that we call or accept. Everything the core needs to know of it; it never looks elsewhere. */
+export interface Peer {
+  /** Unique name for reports and commands. */
+  readonly name: string;
+  readonly localId: Identity;
+  readonly remoteId: Identity;
+  readonly localAuth: LocalAuth;
+  readonly remoteAuth: RemoteAuth;
+  readonly ike: IkeAlgorithms;
+  readonly esp: EspAlgorithms;
+  /** What we ask for as initiator and allow as responder; narrowed by the peer's wishes (RFC 7296 2.9). */
+  readonly localSelectors: readonly Selector[];
+  readonly remoteSelectors: readonly Selector[];
+  readonly lifetimes: Lifetimes;
+  /** Seconds without any authenticated packet from the peer before we ask whether it is alive; 0 = never. */
+  readonly livenessSeconds: number;
+  /** Seconds between NAT keepalives when we are behind a NAT. */
+  readonly keepaliveSeconds: number;
+}
+
+/** Settings of the whole endpoint. */
+export interface EndpointOptions {
+  /** Half-open SAs above which COOKIE is demanded (RFC 7296 2.6). */
+  readonly cookieThreshold: number;
+  /** Half-open SAs above which new ones are dropped. */
+  readonly halfOpenLimit: number;
+  /** Ports of the NAT traversal socket, to float to. */
+  readonly natTraversalPort: number;
+}
+
+export type IkeEvent =
+  | { readonly kind: 'datagram'; readonly bytes: Uint8Array; readonly path: Path }
+  /** The time of `wakeAt()` has come. */
+  | { readonly kind: 'wake' }
+  /** Begin an IKE SA with this peer over this path (ports 500 to 500, or 4500 to 4500). */
+  | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path }
+  /** Rekey now: every child SA of the peer, or its IKE SA. */
+  | { readonly kind: 'rekey'; readonly peer: string; readonly what: 'child' | 'ike' }
+  /** Close gracefully: DELETE is sent, state is dropped when it is answered or after a few seconds. */
+  | { readonly kind: 'close'; readonly peer: string }
+  /** The data plane nears the end of an SA's sequence numbers. */
+  | { readonly kind: 'expiring'; readonly tunnel: number; readonly spi: number }
+  /** The data plane has received fresh authenticated packets on the tunnel: the peer is alive. */
+  | { readonly kind: 'alive'; readonly tunnel: number };
+
+export type IkeEffect =
+  | { readonly kind: 'send'; readonly bytes: Uint8Array; readonly path: Path }
+  | { readonly kind: 'installInbound'; readonly sa: InboundSa }
+  | { readonly kind: 'installOutbound'; readonly sa: OutboundSa }
+  | { readonly kind: 'activateOutbound'; readonly tunnel: number; readonly spi: number }
+  | { readonly kind: 'removeInbound'; readonly spi: number }
+  | { readonly kind: 'removeOutbound'; readonly tunnel: number; readonly spi: number }
+  | { readonly kind: 'movePath'; readonly tunnel: number; readonly path: Path }
+  | { readonly kind: 'report'; readonly report: IkeReport };
+
+/** Why an IKE SA could not be made or was lost. A fixed list, so that `moat status` can put each in a sentence. */
+export type Failure =
+  | 'noAnswer' // the peer is silent
+  | 'authenticationFailed' // the peer refuses our proof, or knows no such identity
+  | 'peerAuthenticationFailed' // the peer's proof does not fit the pinned key or shared secret
+  | 'peerIdentityMismatch'
+  | 'noProposalChosen'
+  | 'noChildSa' // IKE is up, the child was refused (detail names the notify)
+  | 'peerRefused' // any other error notify
+  | 'invalidAnswer' // what came back breaks the protocol
+  | 'peerClosed' // DELETE from the peer
+  | 'peerDead' // liveness check without an answer
+  | 'replaced'; // a newer IKE SA of the same peer (INITIAL_CONTACT)
+
+export type IkeReport =
+  | { readonly kind: 'ikeEstablished'; readonly peer: string; readonly rekeyed: boolean }
+  | { readonly kind: 'childEstablished'; readonly peer: string; readonly tunnel: number; readonly rekeyed: boolean }
+  | { readonly kind: 'childClosed'; readonly peer: string; readonly tunnel: number }
+  | { readonly kind: 'ikeClosed'; readonly peer: string; readonly failure: Failure | null; readonly detail: string }
+  /** Before an SA exists: no IKE SA came of an `initiate`, or a stranger was refused (`peer` is then null). */
+  | {
+      readonly kind: 'failed';
+      readonly peer: string | null;
+      readonly failure: Failure;
+      readonly detail: string;
+      readonly path: Path;
+    };
+
+/** What `moat status` shows of an IKE SA. Ages in seconds. */
+export interface IkeSaStatus {
+  readonly peer: string;
+  readonly state: string;
+  readonly initiator: boolean;
+  readonly spiInitiator: string;
+  readonly spiResponder: string;
+  readonly path: Path;
+  readonly localId: string;
+  readonly remoteId: string;
+  readonly cipher: IkeCipher | null;
+  readonly prf: Prf | null;
+  readonly keyExchange: KeyExchange | null;
+  readonly natLocal: boolean;
+  readonly natRemote: boolean;
+  readonly ageSeconds: number;
+  readonly rekeyInSeconds: number;
+  readonly rekeys: number;
+  readonly children: readonly ChildSaStatus[];
+}
+
+export interface ChildSaStatus {
+  readonly tunnel: number;
+  readonly spiIn: string;
+  readonly spiOut: string;
+  readonly cipher: EspCipher;
+  readonly esn: boolean;
+  readonly keyExchange: KeyExchange | null;
+  readonly mode: 'tunnel' | 'aggfrag';
+  readonly encapsulation: 'udp' | 'none';
+  readonly localSelectors: readonly Selector[];
+  readonly remoteSelectors: readonly Selector[];
+  readonly ageSeconds: number;
+  readonly rekeyInSeconds: number;
+  readonly rekeys: number;
+}
+
+/** The core's outer face, made by `createIkeEndpoint(options)` in `endpoint.ts`. */
+export interface IkeEndpoint {
+  /** Adds or changes a peer, live. A change of keys or selectors closes its SAs; others are untouched. */
+  setPeer(peer: Peer): void;
+  /** Forgets a peer; its SAs are closed by the effects. */
+  removePeer(name: string, env: { now: number; random(length: number): Uint8Array }): IkeEffect[];
+  step(event: IkeEvent, env: { now: number; random(length: number): Uint8Array }): IkeEffect[];
+  /** Milliseconds on the clock of `env.now`; Infinity when nothing is to be done. */
+  wakeAt(): number;
+  status(now: number): readonly IkeSaStatus[];
+  /** Messages dropped, by reason. */
+  counters(): Readonly<Record<string, number>>;
+}

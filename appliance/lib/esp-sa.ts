@@ -1,0 +1,41 @@
+import type { Path, Selector } from './net.ts';
+import type { Secret } from './secret.ts';
+
+/** AEAD transforms for ESP; all with a 16-octet ICV (RFC 4106, RFC 7634). */
+export type EspCipher = 'aes-128-gcm-16' | 'aes-256-gcm-16' | 'chacha20-poly1305';
+
+/** What both directions of an ESP security association have in common. */
+interface EspSa {
+  /** The tunnel (one CHILD_SA and all its rekeyed successors) that this SA belongs to; 1 and up. */
+  readonly tunnel: number;
+  /** Security parameters index, 256 to 2^32 - 1. */
+  readonly spi: number;
+  readonly cipher: EspCipher;
+  /** Key followed by the 4-octet salt, in the order in which KEYMAT yields them (RFC 7296 2.17, RFC 4106 8.1). */
+  readonly key: Secret;
+  /** 64-bit extended sequence numbers (RFC 4303 2.2.1). */
+  readonly esn: boolean;
+  /** Selectors of our side and of the peer's side, already narrowed. */
+  readonly local: readonly Selector[];
+  readonly remote: readonly Selector[];
+  /** AGGFRAG payloads (RFC 9347) were negotiated; then nothing else is carried. */
+  readonly aggfrag: boolean;
+}
+
+export interface InboundSa extends EspSa {}
+
+export interface OutboundSa extends EspSa {
+  readonly path: Path;
+  /** ESP in UDP (RFC 3948), or ESP as IP protocol 50. */
+  readonly encapsulation: 'udp' | 'none';
+  /** Seconds without an outgoing packet before a NAT keepalive (RFC 3948 4) is sent; 0 = never. */
+  readonly keepaliveSeconds: number;
+  /** Move the path to where fresh authenticated packets come from (RFC 7296 2.23): only if we are not behind a NAT. */
+  readonly followPeer: boolean;
+  /**
+   * `now`: this SA replaces the tunnel's current outbound SA.
+   * `afterInbound`: it waits until the inbound SA of that SPI has received an authenticated packet, or
+   * until `activateOutbound` (RFC 7296 2.8: a responder must not use it before the initiator can receive).
+   */
+  readonly activate: 'now' | { readonly afterInbound: number };
+}

@@ -1,0 +1,82 @@
+import { createRequire } from 'node:module';
+import type { InboundSa, OutboundSa } from '../appliance/lib/esp-sa.ts';
+import type { Path } from '../appliance/lib/net.ts';
+
+export interface DataplaneOptions {
+  /** The interface that inner packets pass; it is created, and removed by `close`. `mtu` in octets, 576 to 65535. */
+  readonly tun: { readonly name: string; readonly mtu: number };
+  /** UDP ports to bind on all local addresses of both families; normally 500 and 4500 (RFC 7296 2.23). */
+  readonly ports: { readonly ike: number; readonly natTraversal: number };
+  /** Packets, a power of two of at least 64; normally 4096. */
+  readonly replayWindow: number;
+}
+
+export type DataplaneEvent =
+  /** A datagram for IKE; the non-ESP marker (RFC 3948 2.2) is already removed. */
+  | { readonly kind: 'datagram'; readonly bytes: Uint8Array; readonly path: Path }
+  /** A packet that no outbound SA covers; at most one event per second. */
+  | { readonly kind: 'acquire'; readonly source: string; readonly destination: string; readonly protocol: number }
+  /** An outbound SA has used three quarters of its sequence numbers or of its cipher's safe number of packets. */
+  | { readonly kind: 'expiring'; readonly tunnel: number; readonly spi: number };
+
+/** Packets since start. One name for every reason to drop a packet; the names are listed in `native/drop.h`. */
+export interface Counters {
+  readonly received: { readonly packets: number; readonly octets: number };
+  readonly sent: { readonly packets: number; readonly octets: number };
+  readonly drops: Readonly<Record<string, number>>;
+}
+
+export interface SaStats {
+  readonly direction: 'inbound' | 'outbound';
+  readonly tunnel: number;
+  readonly spi: number;
+  /** False for an outbound SA that waits for `afterInbound` or was superseded. */
+  readonly active: boolean;
+  readonly packets: number;
+  /** Octets of inner packets. */
+  readonly octets: number;
+  /** Highest sequence number sent or accepted. */
+  readonly sequence: number;
+  /** Inbound only: sequence numbers that left the window without having been received. */
+  readonly lost: number;
+  /** Milliseconds since the last packet; null before the first. */
+  readonly idleMs: number | null;
+  /** Outbound only: where packets go now. */
+  readonly path: Path | null;
+}
+
+/**
+ * The packet path. Every call is a command to the one thread that owns the SA table; commands take effect
+ * in the order given, so that an SA installed before `send` is there when the answer arrives.
+ */
+export interface Dataplane {
+  /** Installing the same SPI again replaces nothing and changes nothing. */
+  installInbound(sa: InboundSa): void;
+  installOutbound(sa: OutboundSa): void;
+  activateOutbound(tunnel: number, spi: number): void;
+  /** Removing what is not there is no error. Keys are wiped. */
+  removeInbound(spi: number): void;
+  removeOutbound(tunnel: number, spi: number): void;
+  /** Moves the outbound path of a tunnel (RFC 4555, or a NAT that changed its mapping). */
+  movePath(tunnel: number, path: Path): void;
+  /** Sends an IKE message; the non-ESP marker is added when `path.local.port` is the NAT traversal port. */
+  send(datagram: Uint8Array, path: Path): void;
+  counters(): Counters;
+  saStats(): readonly SaStats[];
+  close(): Promise<void>;
+}
+
+/** An error of `openDataplane`: `code` is ENOTUN, EPERM, EADDRINUSE or the errno's name; `message` is a sentence for people. */
+export interface DataplaneError extends Error {
+  readonly code: string;
+}
+
+interface Addon {
+  open(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Dataplane;
+}
+
+/** @throws {DataplaneError} */
+export function openDataplane(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Dataplane {
+  const addon = createRequire(import.meta.url)('./build/moat.node') as Addon;
+  return addon.open(options, onEvent);
+}
