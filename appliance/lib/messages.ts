@@ -1,0 +1,21 @@
+/**
+ * Everything the supervisor and its services say to each other, over Node's IPC channel. A service is a
+ * process of its own; it does nothing until it is configured, and applies each configuration whole.
+ */
+export type ToService =
+  /** Idempotent: the same slice again changes nothing. Answered by `configured` or `refused`. */
+  | { readonly kind: 'configure'; readonly revision: number; readonly slice: unknown }
+  /** Prove the work (an answer on the wire, not "the process lives"); answered by `probed`. */
+  | { readonly kind: 'probe'; readonly id: number }
+  /** Answered by `status`. */
+  | { readonly kind: 'describe'; readonly id: number }
+  /** Finish what is in hand and exit 0. */
+  | { readonly kind: 'stop' };
+
+export type FromService =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'configured'; readonly revision: number }
+  /** The old configuration stays in force; `problem` is a sentence for people. */
+  | { readonly kind: 'refused'; readonly revision: number; readonly problem: string }
+  | { readonly kind: 'probed'; readonly id: number; readonly ok: boolean; readonly detail: string }
+  | { readonly kind: 'status'; readonly id: number; readonly status: unknown };
