@@ -35,8 +35,8 @@ list-sas reply {
 
 test('sections, lists and values', () => {
   const [event, reply] = parseVici(output);
-  assert.ok(event && isSection(event['box']));
-  const sa = ikeSa('box', event['box']);
+  assert.ok(event && isSection(event.box));
+  const sa = ikeSa('box', event.box);
   assert.deepEqual([sa.id, sa.state, sa.encryption], [1, 'ESTABLISHED', 'AES_GCM_16-256']);
   const [child] = sa.children;
   assert.deepEqual([child?.isEncapsulated, child?.octetsIn, child?.spiIn], [true, 42, '27fc6c8e']);
