@@ -51,6 +51,7 @@ export function agreement(chance: Chance, changes: Partial<Peer>): { home: Peer;
     ...algorithms(chance),
     lifetimes: { childRekeySeconds: 3_600, ikeRekeySeconds: 14_400 },
     livenessSeconds: 10,
+    encapsulation: chance.pick(['udp', 'auto'] as const),
     keepaliveSeconds: 20,
     ...changes,
   };
