@@ -211,7 +211,7 @@ function checkNetwork(network: NetworkFields, report: Report): void {
 }
 
 /** Whether the clients are on the interface itself, not behind a relay. */
-export function isOnLink(network: { readonly prefix: string; readonly address: string }): boolean {
+function isOnLink(network: { readonly prefix: string; readonly address: string }): boolean {
   return prefixContains(parsePrefix(network.prefix), network.address);
 }
 
