@@ -24,7 +24,7 @@ export function cleanHostname(text: string): string {
   const label = text.normalize('NFKD').split('.')[0] ?? '';
   const clean = label
     .toLowerCase()
-    .replace(/['\u2019]/g, '')
+    .replace(/['\u2019]|\p{M}/gu, '')
     .replace(/[^a-z0-9-]+/g, '-')
     .slice(0, 63)
     .replace(/^-+|-+$/g, '');
