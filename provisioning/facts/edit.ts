@@ -96,6 +96,14 @@ export class Edit {
     return row ?? refuse('', `there is no such ${kindName} any more`, 'missing');
   }
 
+  /** For a site that names no portal. @throws {Refusal} when there is more than one to choose from. */
+  async onlyPortal(): Promise<string> {
+    const rows = await this.tx.selectFrom('portals').select('name').where('archivedAt', 'is', null).limit(2).execute();
+    const [only, second] = rows;
+    if (!only) return refuse('portal', 'there is no portal yet: `portal init` makes one');
+    return second ? refuse('portal', 'expected a name: there is more than one portal') : only.name;
+  }
+
   async #inUse(kind: Kind, reference: string, id: number): Promise<Row[]> {
     const column = sql.ref(`${reference}Id`);
     const query = sql<Row>`select * from ${sql.table(kind.table)} where ${column} = ${id} and archived_at is null`;

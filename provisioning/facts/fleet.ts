@@ -17,17 +17,10 @@ export async function addRecord(edit: Edit, kind: KindName, record: FactRecord):
 
 /** With a range of every pool in use. The portal need not be named where there is only one. */
 async function addSite(edit: Edit, record: FactRecord): Promise<number> {
-  const id = await edit.insert('site', { ...record, portal: record.portal ?? (await onlyPortal(edit)) });
+  const id = await edit.insert('site', { ...record, portal: record.portal ?? (await edit.onlyPortal()) });
   const site = await edit.byId('site', id);
   for (const pool of await livePools(edit)) await assignRange(edit, poolShape(pool), site);
   return id;
-}
-
-async function onlyPortal(edit: Edit): Promise<string> {
-  const rows = await edit.tx.selectFrom('portals').select('name').where('archivedAt', 'is', null).limit(2).execute();
-  const [only, second] = rows;
-  if (!only) return refuse('portal', 'there is no portal yet: `portal init` makes one');
-  return second ? refuse('portal', 'expected a name: there is more than one portal') : only.name;
 }
 
 async function livePools(edit: Edit): Promise<Row[]> {
