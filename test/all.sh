@@ -31,6 +31,6 @@ for sanitizer in asan ubsan tsan; do
 done
 step 'data plane: every parser fuzzed for 10 s' make -s -C native $jobs fuzz SECONDS=10
 step 'data plane: two of them in two namespaces' $node --test 'native/**/*.test.ts'
-step 'routes into the tunnel, in a kernel of their own' unshare -n $node --test test/lab/network.root.test.ts
+step 'routes into the tunnel, in a kernel of their own' unshare -n $node --test test/host/network.root.test.ts
 step 'the lab itself, and its foreign peers' bash test/lab/test.sh
 $node test/lab/main.ts check
