@@ -60,6 +60,7 @@ class Endpoint implements IkeEndpoint {
       },
       peerFor: (remote, local) => this.#peers.find(remote, local),
       hasEstablished: (peer) => table.ofPeer(peer).some(({ state }) => state.name === 'established'),
+      pretendsNat: () => this.#peers.forcedUdp > 0,
       spawn: (state) => void table.add(state),
       count: (reason) => this.#count(reason),
     };

@@ -41,10 +41,10 @@ export interface Agreement {
   readonly initAnswer: Uint8Array;
 }
 
-/** RFC 7296 2.23: with a NAT on the way, both ends go to the port where ESP in UDP may follow. */
-function pathFrom(path: Path, nat: Nat, turn: Turn): Path {
+/** RFC 7296 2.23: with a NAT on the way, or at will, both ends go to the port where ESP in UDP may follow. */
+function pathFrom(path: Path, nat: Nat, peer: Peer, turn: Turn): Path {
   const port = turn.world.options.natTraversalPort;
-  if (!nat.local && !nat.remote) return path;
+  if (!nat.local && !nat.remote && peer.encapsulation === 'auto') return path;
   if (path.local.port === port) return path;
   return { local: { ...path.local, port }, remote: { ...path.remote, port: natTraversalPort } };
 }
@@ -57,7 +57,7 @@ export function spiOctets(spi: number): Uint8Array {
 
 export function beginAuth({ state, channel, nat, nonces, initAnswer }: Agreement, turn: Turn): AuthSent {
   const { peer } = state;
-  const path = pathFrom(state.sent.path, nat, turn);
+  const path = pathFrom(state.sent.path, nat, peer, turn);
   const identification = identificationOf(peer.localId);
   const proof = prove(peer.localAuth, {
     prf: channel.suite.prf,

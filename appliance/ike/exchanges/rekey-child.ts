@@ -30,6 +30,8 @@ import { spiOctets } from './ike-auth.ts';
  */
 
 const nonceLength = 32;
+/** Longer than an answer is under way, its retransmissions included. */
+const youngMilliseconds = 30_000;
 
 function firstMethod(state: Established): KeyExchange | null {
   return state.peer.esp.keyExchanges.find((method) => method !== 'none') ?? null;
@@ -248,7 +250,9 @@ function onChildRefused(state: Established, task: TaskOf<'child'>, error: Notify
       return sendChild(state, { replaces: old, method: group }, turn);
     }
   }
-  if (error.notify === notifyTypes.CHILD_SA_NOT_FOUND && old !== null) {
+  // A young child may be one whose maker has not got our answer yet: then it is not gone, but not there yet.
+  const young = old !== null && turn.now - old.createdAt < youngMilliseconds;
+  if (error.notify === notifyTypes.CHILD_SA_NOT_FOUND && old !== null && !young) {
     turn.world.freeEspSpi(task.spi);
     removeChild(state.family, old, turn);
     afterLoss(state, old.tunnel, turn);
