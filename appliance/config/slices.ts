@@ -3,6 +3,7 @@
  * A service without a part (null) is not run.
  */
 import { Secret } from '../lib/secret.ts';
+import type { DhcpSlice } from './dhcp.ts';
 import type { DnsConfig } from './dns.ts';
 import type { LoadedConfig } from './files.ts';
 import type { Config } from './schema.ts';
@@ -50,4 +51,8 @@ export function dnsSlice({ config }: LoadedConfig, stateDirectory: string): DnsC
     leasesFile: `${serviceDirectory(stateDirectory, 'dhcp')}/leases.json`,
     statusFile: `${stateDirectory}/why.json`,
   };
+}
+
+export function dhcpSlice({ config }: LoadedConfig): DhcpSlice | null {
+  return config.dhcp ?? null;
 }

@@ -9,10 +9,13 @@ export type ToService =
   | { readonly kind: 'probe'; readonly id: number }
   /** Answered by `status`. */
   | { readonly kind: 'describe'; readonly id: number }
-  /** To the tunnel only: new keys now, for one peer or for all. */
-  | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null }
   /** Finish what is in hand and exit 0. */
   | { readonly kind: 'stop' };
+
+/** What the tunnel understands besides: new keys now, for one peer or for all. */
+export type ToTunnel =
+  | ToService
+  | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null };
 
 export type FromService =
   | { readonly kind: 'started' }

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import type { FromService, ToService } from '../lib/messages.ts';
+import type { FromService, ToTunnel } from '../lib/messages.ts';
 import { startChild, tell } from './child.ts';
 import {
   isCrashLooping,
@@ -93,7 +93,7 @@ export class ServiceRunner {
     })) as Promise<Proof>;
   }
 
-  send(message: ToService): void {
+  send(message: ToTunnel): void {
     if (this.#child) tell(this.#child, message);
   }
 

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from '../config/files.ts';
 import type { Role } from '../config/schema.ts';
-import { dnsSlice, tunnelSlice } from '../config/slices.ts';
+import { dhcpSlice, dnsSlice, serviceDirectory, tunnelSlice } from '../config/slices.ts';
 
 /** Linux capabilities, in setpriv's spelling. */
 export type Capability = 'net_admin' | 'net_raw' | 'net_bind_service' | 'sys_time';
@@ -44,6 +44,17 @@ export const services: readonly ServiceRow[] = [
     capabilities: ['net_bind_service'],
     roles: ['home', 'portal'],
     slice: dnsSlice,
+    heapMegabytes: 96,
+  },
+  {
+    name: 'dhcp',
+    script: script('lan/dhcp/main.ts'),
+    arguments: (stateDirectory) => ['--state', serviceDirectory(stateDirectory, 'dhcp')],
+    user: 'moat-dhcp',
+    // Port 67; ARP and frames to clients that have no address yet.
+    capabilities: ['net_bind_service', 'net_raw'],
+    roles: ['home', 'portal'],
+    slice: dhcpSlice,
     heapMegabytes: 96,
   },
 ];

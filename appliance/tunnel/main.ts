@@ -1,7 +1,7 @@
 /** The tunnel as a process of its own, under the supervisor. */
 import { pino } from 'pino';
 import { loadedFromSlice, type TunnelSlice } from '../config/slices.ts';
-import type { FromService, ToService } from '../lib/messages.ts';
+import type { FromService, ToTunnel } from '../lib/messages.ts';
 import { TunnelService } from './service.ts';
 
 const log = pino({
@@ -34,7 +34,7 @@ async function stop(): Promise<never> {
   process.exit(0);
 }
 
-async function receive(message: ToService): Promise<void> {
+async function receive(message: ToTunnel): Promise<void> {
   switch (message.kind) {
     case 'configure':
       return configure(message.revision, message.slice as TunnelSlice);
@@ -54,7 +54,7 @@ async function receive(message: ToService): Promise<void> {
 
 // One at a time: what is asked after a configuration is about that configuration.
 let last = Promise.resolve();
-process.on('message', (message: ToService) => {
+process.on('message', (message: ToTunnel) => {
   last = last.then(() => receive(message));
 });
 // Without a supervisor nobody keeps us; the next one starts a tunnel of its own.
