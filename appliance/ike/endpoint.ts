@@ -249,7 +249,8 @@ class Endpoint implements IkeEndpoint {
     if (entry === undefined) return this.#unknownSpi(raw, call);
     if (!belongs(entry.state, theirs)) return this.#count('otherSpi');
     if (isSpiHint(raw)) return this.#hint(entry, call);
-    this.#run(entry, call, (state, turn) => receive(state, raw, turn));
+    // What follows from the message, such as the DELETE of a replaced SA, goes out with it.
+    this.#run(entry, call, (state, turn) => tend(receive(state, raw, turn), turn));
   }
 
   #otherVersion(raw: Raw, call: Call): undefined {
