@@ -104,7 +104,16 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
   if (peer === null) return refuseAuth(state, message, { peer: null, detail: `identity ${printed(remote)}` }, turn);
   const who = { peer: peer.name, detail: `the proof of ${printed(remote)} does not fit` };
   if (!right) return refuseAuth(state, message, who, turn);
+  // In IKE_SA_INIT it was not known who calls; now it is, and this peer's own lists bind.
+  if (!allowsSuite(peer, state.channel)) {
+    return refuseAuth(state, message, { ...who, detail: 'the algorithms are not among those of this peer' }, turn);
+  }
   return acceptAuth(state, peer, message, turn);
+}
+
+function allowsSuite(peer: Peer, { suite }: Channel): boolean {
+  const { ciphers, prfs, keyExchanges } = peer.ike;
+  return ciphers.includes(suite.cipher) && prfs.includes(suite.prf) && keyExchanges.includes(suite.keyExchange);
 }
 
 function printed(identification: Identification): string {

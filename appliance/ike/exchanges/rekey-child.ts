@@ -33,8 +33,10 @@ const nonceLength = 32;
 /** Longer than an answer is under way, its retransmissions included. */
 const youngMilliseconds = 30_000;
 
+/** The one of the IKE SA if it may be, since both ends have it; otherwise the most wanted. */
 function firstMethod(state: Established): KeyExchange | null {
-  return state.peer.esp.keyExchanges.find((method) => method !== 'none') ?? null;
+  const methods = state.peer.esp.keyExchanges.filter((method) => method !== 'none');
+  return methods.find((method) => method === state.channel.suite.keyExchange) ?? methods[0] ?? null;
 }
 
 /** `replaces` null: a child of its own, in a new tunnel. */
