@@ -25,7 +25,7 @@ export const story: Story = {
     await lab.internet.impair({ delayMs: 5 });
     await step('the same through the tunnel while keys change', async () => {
       // An end that comes too early would only be noticed as rekeys without traffic: leave room.
-      const flow = { rateMbit, seconds: 16, octets: 1300 };
+      const flow = { rateMbit, seconds: 12, octets: 1300 };
       const up = await Flow.start(lab.pc, lab.corp, { ...flow, target: lab.addresses.corp.v4 });
       const down = await Flow.start(lab.corp, lab.pc, { ...flow, target: lab.addresses.pc.v4, port: 5001 });
       const began = performance.now();
@@ -57,13 +57,13 @@ async function rekeyed(initiator: Moat, other: Moat, what: 'child' | 'ike'): Pro
     return what === 'ike' ? ike?.spiInitiator : ike?.children[0]?.spiIn;
   };
   const before = [await mark(initiator), await mark(other)];
-  const { code, stderr } = await initiator.rekey(what);
-  expect(code === 0, 'moat rekey to succeed', stderr);
+  await initiator.rekey(what);
   const deadline = performance.now() + 5000;
   while ((await mark(initiator)) === before[0] || (await mark(other)) === before[1]) {
     if (performance.now() > deadline) throw new Error(`no new ${what} SA within 5 s`);
     await sleep(20);
   }
+  await sleep(150);
 }
 
 async function whole(...flows: readonly Flow[]): Promise<string> {
