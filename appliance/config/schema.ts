@@ -88,6 +88,8 @@ const peer = z
     networks,
     ike: ikeAlgorithms.prefault({}),
     esp: espAlgorithms.prefault({}),
+    /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
+    encapsulation: z.enum(['udp', 'auto']).default('udp'),
     // Together below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
