@@ -12,8 +12,7 @@ function commandLine(): Command {
       'A world of network namespaces: pc - moat - (home-router) - internet - portal - corp. Without an argument: a tour.',
     )
     .option('--no-nat', 'without the home router and its NAT')
-    .option('--no-traffic', 'without the slow fetch that keeps the live status busy')
-    .action((options: { nat: boolean; traffic: boolean }) => show(options));
+    .action((options: { nat: boolean }) => show(options));
   program
     .command('check [story...]')
     .description('play stories (all when none is named): one line per step; ends at the first that fails')

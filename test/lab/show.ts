@@ -1,132 +1,106 @@
-/**
- * The tour: the world is built before the reader's eyes, moat and portal find each other, a PC reads a page of the
- * corporation, and a live table goes on until Ctrl-C.
- */
-import type { Path } from '../../appliance/lib/net.ts';
-import type { PeerStatus } from '../../appliance/tunnel/status.ts';
+import { createInterface } from 'node:readline';
 import { formatMs, formatRate, formatShare, type PingResult } from './measures.ts';
 import type { Moat } from './moat.ts';
 import { startMoats } from './moat-pair.ts';
 import { sleep } from './processes.ts';
-import { type Sample, sampleOf, throughput } from './sample.ts';
-import { World, type WorldOptions } from './world.ts';
+import { World } from './world.ts';
 
-export interface ShowOptions {
-  readonly nat: boolean;
-  /** A slow fetch that never ends, so that there is something to see. */
-  readonly traffic: boolean;
-}
+const pages = 'http://corp/';
+const intervalMs = 1000;
 
-const refreshMs = 1000;
-const say = (text = '') => console.log(text);
-
-export async function show(options: ShowOptions): Promise<void> {
-  const world = await build({ nat: options.nat });
-  const { home, portal } = await startTunnel(world);
-  await fetchPages(world);
-  if (options.traffic) startTraffic(world);
-  say();
-  say(`Live until Ctrl-C, which removes everything. In another terminal:  npm run lab -- exec pc ping corp`);
-  say();
-  await live(world, { home, portal });
-}
-
-async function build(options: WorldOptions): Promise<World> {
-  say('1  The world: network namespaces, a kernel network stack each, joined by virtual cables.');
-  say();
-  const router = options.nat ? ' --- home-router' : '';
-  say(`      pc --- moat${router} --- (( internet )) --- portal --- corp`);
-  say();
+/** The tour: what is being set up, how the tunnel comes up, a page through it, and then a live line until Ctrl-C. */
+export async function show(options: { nat: boolean }): Promise<void> {
   const began = performance.now();
-  const world = await World.up({ ...options, name: 'show' });
-  const { pc, corp } = world.addresses;
-  say(`   Up after ${formatMs(performance.now() - began)}. The PC is ${pc.v4} and ${pc.v6}; the company's server`);
-  say(`   is ${corp.v4} and ${corp.v6}. The internet between them knows neither network.`);
-  say(`   Logs: ${world.runDirectory}`);
-  const before = await world.pc.ping(corp.v4, { count: 1, wait: 500 });
-  say(
-    `   pc pings corp: ${before.received === 0 ? 'no answer, as there is no tunnel yet.' : 'an answer without a tunnel!'}`,
-  );
-  return world;
-}
-
-async function startTunnel(world: World): Promise<{ home: Moat; portal: Moat }> {
-  say();
-  say('2  The tunnel: moat calls the portal (IKEv2); each proves its pinned Ed25519 key.');
-  const began = performance.now();
-  const ends = await startMoats(world);
-  const peer = await ends.home.peer();
-  const { ike } = peer;
+  const say = (line: string) =>
+    console.log(`${((performance.now() - began) / 1000).toFixed(2).padStart(6)} s  ${line}`);
+  console.log(picture(options.nat));
+  say('Each of these is a network namespace with its own addresses, routes and firewall.');
+  const world = await World.up({ nat: options.nat, name: 'show' });
+  // The tests of the lab look for this line.
+  console.log(`World ${world.id} is up. Logs and captures: ${world.runDirectory}`);
+  const before = await world.pc.run(['curl', '-sS', '--max-time', '1', pages]);
+  say(`pc asks for ${pages} without a tunnel: ${before.stderr.trim() || 'it came, which it should not'}`);
+  say('Starting moat at the home and at the portal, each with the public key of the other.');
+  const { home, portal } = await startMoats(world, {}, (host, moat) => narrate(host, moat, say));
+  const { ike } = await home.peer();
+  say(`IKE:  ${ike?.cipher}, ${ike?.prf}, ${ike?.keyExchange}${ike?.natLocal ? ', through a NAT' : ''}`);
   const child = ike?.children[0];
-  say(`   Up after ${formatMs(performance.now() - began)}, both programs started from nothing.`);
-  if (!ike || !child) return ends;
   say(
-    `   IKE   ${ike.cipher}, ${ike.prf}, ${ike.keyExchange}; ${pathText(ike.path)}${ike.natLocal ? ', through a NAT' : ''}`,
+    `ESP:  ${child?.cipher}, ${child?.mode} mode, ${child?.encapsulation === 'udp' ? 'in UDP 4500' : 'IP protocol 50'}`,
   );
   say(
-    `   ESP   ${child.cipher}${child.esn ? ', 64-bit sequence numbers' : ''}, ${child.mode} mode in ${child.encapsulation === 'udp' ? 'UDP' : 'IP'}, SPIs ${child.spiIn} and ${child.spiOut}`,
+    `pc asks for ${pages} again: ${(await world.pc.page(pages))
+      .trim()
+      .replace(/<[^>]+>/g, ' ')
+      .trim()}`,
   );
-  return ends;
+  console.log('\nLive; Ctrl-C ends it and leaves nothing behind. In another terminal, for example:');
+  console.log('  npm run lab -- exec pc ping corp\n  npm run lab -- exec internet tcpdump -n -i home udp\n');
+  await live(world, home, portal);
 }
 
-const pathText = ({ local, remote }: Path) => `${local.address}:${local.port} to ${remote.address}:${remote.port}`;
+function picture(nat: boolean): string {
+  const middle = nat ? 'moat ---- home-router (NAT) ---- internet' : 'moat ---- internet';
+  return `\n  pc ---- ${middle} ---- portal ---- corp\n`;
+}
 
-async function fetchPages(world: World): Promise<void> {
-  const { pc, addresses } = world;
-  say();
-  say('3  The PC at work, with nothing installed on it.');
-  const page = await pc.page('http://corp/');
-  say(`   GET http://corp/   ${page.replace(/<[^>]+>/g, ' ').trim()}`);
-  for (const target of [addresses.corp.v4, addresses.corp.v6]) {
-    const { bitsPerSecond } = await pc.fetch(target, { octets: 100e6 });
-    say(`   100 MB from ${target}, byte for byte: ${formatRate(bitsPerSecond)}`);
+/** Prints what a moat logs, in the words of people where there are some. */
+function narrate(host: string, moat: Moat, say: (line: string) => void): void {
+  const { stdout } = moat.process.child;
+  if (!stdout) return;
+  createInterface({ input: stdout }).on('line', (line) => {
+    const event = parse(line);
+    const text = event && sentences[event.msg]?.(event);
+    if (text) say(`${host.padEnd(6)} ${text}`);
+  });
+}
+
+type Event = { readonly msg: string } & Readonly<Record<string, unknown>>;
+
+const sentences: Readonly<Record<string, (event: Event) => string>> = {
+  dataplaneOpened: ({ interface: name, mtu }) => `data plane open: ${name}, MTU ${mtu}`,
+  calling: ({ peer, address }) => `calls ${peer} at ${address}: IKE_SA_INIT, then IKE_AUTH`,
+  ikeEstablished: ({ peer, rekeyed }) =>
+    `${rekeyed ? 'new keys for' : 'knows and is known by'} ${peer}: the IKE SA is up`,
+  childEstablished: ({ peer, rekeyed }) => `${rekeyed ? 'new ESP keys with' : 'the tunnel is up with'} ${peer}`,
+  ikeClosed: ({ peer }) => `the IKE SA with ${peer} is closed`,
+};
+
+function parse(line: string): Event | undefined {
+  try {
+    return JSON.parse(line) as Event;
+  } catch {
+    return undefined;
   }
 }
 
-/** 20 Mbit/s of HTTP, so that the live table has something to count. */
-function startTraffic(world: World): void {
-  const url = 'http://corp/bytes/100000000?seed=show';
-  world.pc.start('traffic', [
-    'sh',
-    '-c',
-    `while :; do curl -s --limit-rate 2500k -o /dev/null '${url}' || sleep 1; done`,
-  ]);
-}
-
-async function live(world: World, ends: { home: Moat; portal: Moat }): Promise<never> {
-  let before = sampleOf(await ends.home.peer(), performance.now());
-  const interactive = process.stdout.isTTY;
-  for (let round = 0; ; round += 1) {
-    const [ping] = await Promise.all([world.pc.ping(world.addresses.corp.v4, { count: 5 }), sleep(refreshMs)]);
-    const peer = await ends.home.peer();
-    const after = sampleOf(peer, performance.now());
-    if (!interactive) say(liveRow(before, after, ping, peer));
-    else {
-      if (round > 0) process.stdout.write('\x1b[2A\x1b[J');
-      say('   state      in             out            round trip   loss      child rekey   IKE rekey   rekeys');
-      say(`   ${liveRow(before, after, ping, peer)}`);
-    }
-    before = after;
+/** One line a second: what passed the tunnel, how long it took, what was lost, and how old the keys are. */
+async function live(world: World, home: Moat, portal: Moat): Promise<never> {
+  let last = { octets: 0, at: performance.now() };
+  while (true) {
+    const [ping] = await Promise.all([
+      world.pc.ping(world.addresses.corp.v4, { count: 5, interval: 50 }),
+      // Whoever plays with the world may break it; the line then says so.
+      world.pc.fetch(world.addresses.corp.v4, { octets: 500_000, seconds: 3 }).catch(() => undefined),
+      sleep(intervalMs),
+    ]);
+    const { traffic, ike } = await home.peer();
+    const octets = traffic.octetsIn + traffic.octetsOut;
+    const now = performance.now();
+    const rate = ((octets - last.octets) * 8000) / (now - last.at);
+    last = { octets, at: now };
+    const lost = traffic.lostIn + (await portal.peer()).traffic.lostIn;
+    print(liveLine(rate, ping, lost, [ike?.children[0]?.rekeyInSeconds, ike?.rekeyInSeconds]));
   }
 }
 
-function liveRow(before: Sample, after: Sample, ping: PingResult, peer: PeerStatus): string {
-  const { ike } = peer;
-  const child = ike?.children[0];
-  const rate = throughput(before, after);
-  const seconds = (value: number | undefined) => (value === undefined ? '-' : `${Math.round(value)} s`);
-  const cells: [string, number][] = [
-    [peer.state, 10],
-    [formatRate(rate.in), 14],
-    [formatRate(rate.out), 14],
-    [ping.received === 0 ? 'no answer' : formatMs(ping.median), 12],
-    [formatShare(rate.loss), 9],
-    [seconds(child?.rekeyInSeconds), 13],
-    [seconds(ike?.rekeyInSeconds), 11],
-    [`${child?.rekeys ?? 0} + ${ike?.rekeys ?? 0}`, 8],
-  ];
-  return cells
-    .map(([text, width]) => text.padEnd(width))
-    .join(' ')
-    .trimEnd();
+function liveLine(rate: number, ping: PingResult, lost: number, rekeys: readonly (number | undefined)[]): string {
+  const [child, ike] = rekeys.map((seconds) => `${Math.round(seconds ?? 0)} s`);
+  const loss = formatShare(1 - ping.received / ping.sent);
+  return `tunnel ${formatRate(rate)}  round trip ${formatMs(ping.median)}  ping loss ${loss}  envelopes lost ${lost}  new keys: ESP in ${child}, IKE in ${ike}`;
+}
+
+/** In place on a terminal, a line each elsewhere. */
+function print(line: string): void {
+  process.stdout.write(process.stdout.isTTY ? `\r\x1b[2K${line}` : `${line}\n`);
 }
