@@ -22,6 +22,7 @@ interface Tunnel {
 }
 
 export type EspPacket = {
+  readonly encapsulation: 'udp' | 'none';
   readonly spi: number;
   readonly key: string;
   readonly sequence: number;
@@ -110,7 +111,9 @@ export class Dataplane {
     if (active === undefined) return null;
     active.sequence += 1;
     const { sa, key, sequence, path } = active;
-    return { packet: { spi: sa.spi, key, sequence, number }, path };
+    const { encapsulation, spi } = sa;
+    if (encapsulation === 'udp' && path.local.port !== 4500) this.#fail(`ESP in UDP from port ${path.local.port}`);
+    return { packet: { encapsulation, spi, key, sequence, number }, path };
   }
 
   /** The tunnel on which a fresh packet came; null when it was dropped. */
