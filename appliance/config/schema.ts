@@ -1,0 +1,162 @@
+/**
+ * The one configuration schema, for both ends and for provisioning. `unknown` goes in; what comes out is complete
+ * (every default filled in) and true (what is checked here is checked nowhere else).
+ */
+import { z } from 'zod';
+import { canonicalIp, parsePrefix } from '../lib/ip.ts';
+import { Secret } from '../lib/secret.ts';
+import { ConfigError, problemsOf } from './problems.ts';
+import { dhcpSection, dnsSection } from './sections.ts';
+
+/** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
+function checkedText<T>(parse: (text: string) => T) {
+  return z.string().transform((text, context): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
+}
+
+const ip = checkedText(canonicalIp);
+const network = checkedText(parsePrefix);
+const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
+const seconds = (from: number, to: number) => z.int().min(from).max(to);
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'expected 1 to 63 letters, digits, dots, dashes or underscores');
+
+/** An IKE identity as text: a domain name, an e-mail address, an IP address, or `keyid:` and hexadecimal digits. */
+const identityText = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, 'expected 1 to 255 printable characters without spaces, such as "box-7.example.com"');
+
+/** Linux IFNAMSIZ: 15 characters and no slash. */
+const interfaceName = z.string().regex(/^[A-Za-z0-9._-]{1,15}$/, 'expected an interface name of 1 to 15 characters');
+
+const ed25519PublicKey = checkedText((text) => {
+  const octets = new Uint8Array(Buffer.from(text, 'base64'));
+  if (octets.length !== 32 || Buffer.from(octets).toString('base64') !== text) {
+    throw new TypeError('expected an Ed25519 public key: 32 octets in base64, as `moat keygen` prints it');
+  }
+  return octets;
+});
+
+const sharedSecret = z
+  .string()
+  .min(16, 'expected a shared secret of at least 16 characters')
+  .transform((text) => new Secret(new TextEncoder().encode(text)));
+
+const ciphers = ['aes-256-gcm-16', 'chacha20-poly1305', 'aes-128-gcm-16'] as const;
+const cipherList = z
+  .array(z.enum(ciphers))
+  .min(1)
+  .default([...ciphers]);
+
+const ikeAlgorithms = z.strictObject({
+  ciphers: cipherList,
+  prfs: z
+    .array(z.enum(['hmac-sha2-256', 'hmac-sha2-384']))
+    .min(1)
+    .default(['hmac-sha2-256', 'hmac-sha2-384']),
+  keyExchanges: z
+    .array(z.enum(['x25519', 'ecp256']))
+    .min(1)
+    .default(['x25519', 'ecp256']),
+});
+
+const espAlgorithms = z.strictObject({
+  ciphers: cipherList,
+  keyExchanges: z
+    .array(z.enum(['x25519', 'ecp256', 'none']))
+    .min(1)
+    .default(['x25519', 'ecp256']),
+  esn: z.array(z.boolean()).min(1).default([true, false]),
+});
+
+const peer = z
+  .strictObject({
+    name,
+    id: identityText,
+    /** Where a home calls the portal, tried in turn; a portal waits to be called and has none. */
+    addresses: z.array(ip).default([]),
+    publicKey: ed25519PublicKey.optional(),
+    psk: sharedSecret.optional(),
+    pskFile: z.string().min(1).optional(),
+    networks,
+    ike: ikeAlgorithms.prefault({}),
+    esp: espAlgorithms.prefault({}),
+    /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
+    encapsulation: z.enum(['udp', 'auto']).default('udp'),
+    // Together below the ten minutes after which no key of old traffic shall exist any more.
+    childRekeySeconds: seconds(10, 86_400).default(480),
+    ikeRekeySeconds: seconds(10, 86_400).default(540),
+    livenessSeconds: seconds(0, 3600).default(20),
+    keepaliveSeconds: seconds(1, 3600).default(20),
+  })
+  .refine(
+    ({ publicKey, psk, pskFile }) => [publicKey, psk, pskFile].filter((field) => field !== undefined).length === 1,
+    'expected exactly one of publicKey, psk and pskFile',
+  );
+
+const tunnel = z.strictObject({
+  interface: interfaceName.default('moat0'),
+  /** Octets of the largest inner packet, the same as the LAN's. */
+  mtu: z.int().min(1280).max(65_535).default(1500),
+  networks,
+  /** What this host itself uses as source address into the tunnel; addresses of its own inside `networks`. */
+  sourceAddresses: z.array(ip).max(2).default([]),
+  ports: z
+    .strictObject({ ike: z.int().min(1).max(65_535), natTraversal: z.int().min(1).max(65_535) })
+    .default({ ike: 500, natTraversal: 4500 }),
+  replayWindow: z
+    .int()
+    .min(64)
+    .max(65_536)
+    .refine((size) => (size & (size - 1)) === 0, 'expected a power of two')
+    .default(4096),
+});
+
+const config = z
+  .strictObject({
+    /** Counted up by provisioning; 0 for a file written by hand. */
+    revision: z.int().min(0).default(0),
+    role: z.enum(['home', 'portal']),
+    name,
+    identity: z.strictObject({ id: identityText, privateKeyFile: z.string().min(1).optional() }),
+    tunnel,
+    peers: z.array(peer).max(20_000).default([]),
+    /** Services of the LAN; one that is left out is not run. */
+    dhcp: dhcpSection.optional(),
+    dns: dnsSection.optional(),
+  })
+  .superRefine((value, context) => {
+    const seen = { name: new Set<string>(), id: new Set<string>() };
+    for (const [index, { name, id, addresses, publicKey }] of value.peers.entries()) {
+      const problem = (field: string, message: string) =>
+        context.addIssue({ code: 'custom', path: ['peers', index, field], message });
+      if (seen.name.has(name)) problem('name', `two peers are called '${name}'`);
+      if (seen.id.has(id)) problem('id', `two peers have the identity '${id}'`);
+      if (value.role === 'home' && addresses.length === 0) problem('addresses', 'expected at least one IP address');
+      if (value.role === 'portal' && addresses.length > 0) problem('addresses', 'a portal is called and calls nobody');
+      if (publicKey !== undefined && value.identity.privateKeyFile === undefined) {
+        problem('publicKey', 'needs identity.privateKeyFile: our own key to answer with');
+      }
+      seen.name.add(name);
+      seen.id.add(id);
+    }
+  });
+
+export type Config = z.output<typeof config>;
+export type PeerConfig = Config['peers'][number];
+export type Role = Config['role'];
+
+/** @throws {ConfigError} naming each wrong field and what was expected. */
+export function parseConfig(value: unknown): Config {
+  const result = config.safeParse(value);
+  if (!result.success) throw new ConfigError(problemsOf(result.error, value));
+  return result.data;
+}

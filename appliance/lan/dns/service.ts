@@ -1,0 +1,168 @@
+import type { DnsConfig } from '../../config/dns.ts';
+import { parsePrefix } from '../../lib/ip.ts';
+import { Clients } from './clients.ts';
+import { Front } from './front.ts';
+import { type LeaseName, parseLeases } from './local/lan-names.ts';
+import { closedWay, parseStatus, type Status, unknownStatus } from './local/why.ts';
+import { type Notified, readNotify } from './notify.ts';
+import type { Served } from './resolve.ts';
+import type { SecondaryConfig } from './secondary/secondary.ts';
+import { monotonic, wallSeconds } from './shell/clock.ts';
+import { ForwardRunner } from './shell/forward-runner.ts';
+import { LanSockets } from './shell/lan-sockets.ts';
+import type { Log } from './shell/log.ts';
+import { WatchedJson } from './shell/watched-json.ts';
+import { ZoneRunner } from './shell/zone-runner.ts';
+import { ZoneStore } from './shell/zone-store.ts';
+import { routesOf, secondaryConfigs, tablesOf } from './tables.ts';
+import { type Name, nameToText } from './wire/name.ts';
+import { type Ede, ExtendedError, headerOctets, Opcode } from './wire/numbers.ts';
+
+/** Questions under way to outside: enough for a house that wakes up, little enough for its memory. */
+const forwardLimits = { pending: 1000, waiters: 64 } as const;
+
+/**
+ * The DNS of one home under one configuration. Its tables are made anew whenever a zone, the leases or the status
+ * change. Another configuration is another service: zones come back from the disk within milliseconds.
+ */
+export class DnsService {
+  readonly #log: Log;
+  readonly #config: DnsConfig;
+  readonly #sockets = new LanSockets((bytes, from, tcp, reply) => this.#onMessage(bytes, from, tcp, reply));
+  readonly #runners = new Map<Name, ZoneRunner>();
+  readonly #routes: ReturnType<typeof routesOf>;
+  readonly #forwarder: ForwardRunner;
+  readonly #front: Front;
+  readonly #clients: Clients;
+  readonly #watched: WatchedJson[] = [];
+  #leases: readonly LeaseName[] = [];
+  #status: Status = unknownStatus;
+
+  constructor(config: DnsConfig, log: Log) {
+    this.#log = log;
+    this.#config = config;
+    this.#routes = routesOf(config);
+    this.#forwarder = new ForwardRunner({
+      ...forwardLimits,
+      cacheOctets: config.cache.octets,
+      staleSeconds: config.cache.staleSeconds,
+    });
+    const own = config.listen.map(({ address }) => parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`));
+    this.#clients = new Clients([...config.clients.map(parsePrefix), ...own], config.rateLimit);
+    this.#front = new Front(this.#forwarder.cache, this.#tables());
+  }
+
+  /** Serves from here on. @throws when an address cannot be listened on; then close it. */
+  async start(): Promise<void> {
+    const config = this.#config;
+    const store = new ZoneStore(config.stateDirectory);
+    secondaryConfigs(config).forEach((each, i) => {
+      this.#runners.set(each.origin, this.#runner(each, config.zones[i]?.source, store));
+    });
+    this.#refresh();
+    this.#watch(config.leasesFile, (value) => this.#onLeases(parseLeases(value)));
+    this.#watch(config.statusFile, (value) => this.#onStatus(parseStatus(value)));
+    await this.#sockets.listen(config.listen);
+  }
+
+  get listening(): LanSockets['listening'] {
+    return this.#sockets.listening;
+  }
+
+  close(): void {
+    this.#sockets.close();
+    this.#forwarder.close();
+    for (const watched of this.#watched) watched.close();
+    for (const runner of this.#runners.values()) runner.stop();
+  }
+
+  describe(): Record<string, unknown> {
+    return {
+      listening: this.#sockets.listening,
+      zones: [...this.#runners.values()].map((runner) => runner.describe()),
+      forwarder: this.#forwarder.describe(),
+      counters: this.#front.counters,
+      leases: this.#leases.length,
+      memoryOctets: process.memoryUsage.rss(),
+    };
+  }
+
+  #runner(config: SecondaryConfig, source: string | undefined, store: ZoneStore): ZoneRunner {
+    return new ZoneRunner({ config, source, store, log: this.#log, onChange: () => this.#refresh() });
+  }
+
+  #watch(path: string | undefined, onChange: (value: unknown) => void): void {
+    if (path !== undefined) this.#watched.push(new WatchedJson(path, onChange));
+  }
+
+  #onLeases(leases: readonly LeaseName[]): void {
+    this.#leases = leases;
+    this.#refresh();
+  }
+
+  /** When a way opens again, nothing waits for its next timer: zones are refreshed at once. */
+  #onStatus(status: Status): void {
+    const opened = closedWay(this.#status, 'tunnel') !== undefined && closedWay(status, 'tunnel') === undefined;
+    this.#status = status;
+    for (const way of ['wan', 'tunnel'] as const) {
+      this.#forwarder.event({ kind: 'way', way, closed: closedWay(status, way) });
+    }
+    if (opened) for (const runner of this.#runners.values()) runner.event({ kind: 'nudge' });
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    this.#front.replaceTables(this.#tables());
+  }
+
+  #tables(): ReturnType<typeof tablesOf> {
+    const secondaries = new Map([...this.#runners].map(([origin, runner]) => [origin, this.#served(runner)]));
+    const sources = { routes: this.#routes, leases: this.#leases, status: this.#status };
+    return tablesOf({ config: this.#config, secondaries, ...sources });
+  }
+
+  #served(runner: ZoneRunner): Served {
+    if (!runner.expired) return { zone: runner.zone, stale: undefined };
+    const name = nameToText(runner.config.origin);
+    const text = `${name} has expired: ${runner.problem ?? 'no primary answered'}`;
+    const stale: Ede = { code: ExtendedError.staleAnswer, text };
+    const serve = this.#config.zones.find((zone) => `${zone.name.replace(/\.$/, '')}.` === name)?.serveExpired ?? true;
+    return { zone: serve ? runner.zone : undefined, stale };
+  }
+
+  #onMessage(bytes: Buffer, from: string, tcp: boolean, reply: (answer: Buffer) => void): void {
+    const now = monotonic();
+    const admitted = this.#clients.admit(from, now);
+    if (admitted !== 'yes') {
+      this.#notAdmitted(admitted, bytes, from, reply);
+      return;
+    }
+    const outcome = this.#front.handle(bytes, tcp, now);
+    if (outcome.kind === 'answer') reply(outcome.bytes);
+    else if (outcome.kind === 'notify') this.#onNotify(bytes, from, reply);
+    else if (outcome.kind === 'forward') {
+      const { key, route, query, prefix, limit } = outcome;
+      this.#forwarder.event({ kind: 'ask', key, route, waiter: { query, limit, prefix, reply } });
+    }
+  }
+
+  /** Primaries are no clients: all they may say is NOTIFY. */
+  #notAdmitted(why: 'stranger' | 'tooMuch', bytes: Buffer, from: string, reply: (answer: Buffer) => void): void {
+    const { counters } = this.#front;
+    const opcode = bytes.length >= headerOctets ? (bytes.readUInt16BE(2) >> 11) & 15 : undefined;
+    if (why === 'tooMuch') counters.tooMuch += 1;
+    else if (opcode === Opcode.NOTIFY) this.#onNotify(bytes, from, reply);
+    else counters.strangers += 1;
+  }
+
+  #onNotify(bytes: Buffer, from: string, reply: (answer: Buffer) => void): void {
+    const zones = new Map([...this.#runners].map(([origin, runner]) => [origin, runner.config]));
+    const notified: Notified | undefined = readNotify(bytes, from, zones, wallSeconds());
+    if (!notified) return;
+    reply(notified.answer);
+    const { zone } = notified;
+    if (!zone) return;
+    const serial = zone.serial === undefined ? {} : { serial: zone.serial };
+    this.#runners.get(zone.origin)?.event({ kind: 'notify', from, ...serial });
+  }
+}

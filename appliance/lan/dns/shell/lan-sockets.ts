@@ -1,0 +1,181 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
+import { familyOf } from '../../../lib/ip.ts';
+import type { Endpoint } from '../../../lib/net.ts';
+import { codeOf } from './errors.ts';
+import { FrameReader, framed } from './framing.ts';
+
+/** A message from the LAN. `reply` may be called later, once, or never. */
+export type OnMessage = (bytes: Buffer, from: string, tcp: boolean, reply: (answer: Buffer) => void) => void;
+
+interface Listener {
+  readonly endpoint: Endpoint;
+  udp: UdpSocket | undefined;
+  tcp: Server | undefined;
+  retry: NodeJS.Timeout | undefined;
+}
+
+/** Milliseconds; RFC 7766 6.2.3 asks for seconds of patience, a home has few of its connections to give away. */
+const timing = { idle: 10_000, bindRetry: 250 } as const;
+const connectionLimit = { all: 256, client: 16, inFlight: 64 } as const;
+const receiveBufferOctets = 1024 * 1024;
+
+/** UDP and TCP on exactly the addresses given, and nowhere else. */
+export class LanSockets {
+  readonly #onMessage: OnMessage;
+  readonly #listeners = new Map<string, Listener>();
+  readonly #connections = new Map<string, number>();
+
+  constructor(onMessage: OnMessage) {
+    this.#onMessage = onMessage;
+  }
+
+  /** Endpoints that are open for UDP and TCP. */
+  get listening(): Endpoint[] {
+    return [...this.#listeners.values()].filter(({ udp, tcp }) => udp && tcp).map(({ endpoint }) => endpoint);
+  }
+
+  /**
+   * Makes `endpoints` the open ones. An address that the interface does not have yet is tried until it has it.
+   * @throws what the system says, e.g. when something else listens there; what was open before stays open.
+   */
+  async listen(endpoints: readonly Endpoint[]): Promise<void> {
+    const wanted = new Map(endpoints.map((endpoint) => [`${endpoint.address} ${endpoint.port}`, endpoint]));
+    const added: string[] = [];
+    try {
+      for (const [id, endpoint] of wanted) {
+        if (this.#listeners.has(id)) continue;
+        added.push(id);
+        await this.#open(id, endpoint);
+      }
+    } catch (error) {
+      for (const id of added) this.#close(id);
+      throw error;
+    }
+    for (const id of this.#listeners.keys()) if (!wanted.has(id)) this.#close(id);
+  }
+
+  close(): void {
+    for (const id of this.#listeners.keys()) this.#close(id);
+  }
+
+  async #open(id: string, endpoint: Endpoint): Promise<void> {
+    const listener: Listener = { endpoint, udp: undefined, tcp: undefined, retry: undefined };
+    this.#listeners.set(id, listener);
+    try {
+      listener.udp = await this.#openUdp(endpoint);
+      listener.tcp = await this.#openTcp(endpoint);
+    } catch (error) {
+      listener.udp?.close();
+      listener.udp = undefined;
+      if (codeOf(error) !== 'EADDRNOTAVAIL') throw error;
+      listener.retry = setTimeout(() => this.#openAgain(id, endpoint), timing.bindRetry);
+    }
+    if (this.#listeners.get(id) !== listener) this.#shut(listener);
+  }
+
+  #openAgain(id: string, endpoint: Endpoint): void {
+    if (!this.#listeners.has(id)) return;
+    this.#open(id, endpoint).catch(() => {
+      const listener = this.#listeners.get(id);
+      if (listener) listener.retry = setTimeout(() => this.#openAgain(id, endpoint), timing.bindRetry * 8);
+    });
+  }
+
+  #close(id: string): void {
+    const listener = this.#listeners.get(id);
+    this.#listeners.delete(id);
+    if (listener) this.#shut(listener);
+  }
+
+  #shut(listener: Listener): void {
+    clearTimeout(listener.retry);
+    listener.udp?.close();
+    listener.tcp?.close();
+  }
+
+  #openUdp({ address, port }: Endpoint): Promise<UdpSocket> {
+    const family = familyOf(address);
+    // Answers go to literal addresses: without this, each would take a turn through the event loop for its "lookup".
+    const lookup = (host: string, _: unknown, done: (error: null, address: string, family: number) => void) =>
+      done(null, host, family);
+    const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6, lookup });
+    socket.on('message', (bytes, from) => {
+      this.#onMessage(bytes, from.address, false, (answer) => {
+        socket.send(answer, from.port, from.address, ignore);
+      });
+    });
+    return new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind({ address, port, exclusive: true }, () => {
+        socket.off('error', reject);
+        // A later error of one datagram (no route back to the asker) is the asker's trouble.
+        socket.on('error', ignore);
+        growReceiveBuffer(socket);
+        resolve(socket);
+      });
+    });
+  }
+
+  #openTcp({ address, port }: Endpoint): Promise<Server> {
+    const server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
+    server.maxConnections = connectionLimit.all;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: address, port, ipv6Only: true, exclusive: true }, () => {
+        server.off('error', reject);
+        server.on('error', ignore);
+        resolve(server);
+      });
+    });
+  }
+
+  #serve(socket: TcpSocket): void {
+    const from = socket.remoteAddress;
+    const open = (from === undefined ? undefined : this.#connections.get(from)) ?? 0;
+    if (from === undefined || open >= connectionLimit.client) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.set(from, open + 1);
+    socket.on('error', ignore);
+    socket.setTimeout(timing.idle, () => socket.destroy());
+    socket.on('close', () => this.#hungUp(from));
+    serveFrames(socket, (bytes, reply) => this.#onMessage(bytes, from, true, reply));
+  }
+
+  #hungUp(from: string): void {
+    const open = (this.#connections.get(from) ?? 1) - 1;
+    if (open > 0) this.#connections.set(from, open);
+    else this.#connections.delete(from);
+  }
+}
+
+/** Questions of one connection may overlap (RFC 7766 6.2.1.1), but not without end: then it is not read from. */
+function serveFrames(socket: TcpSocket, onFrame: (bytes: Buffer, reply: (answer: Buffer) => void) => void): void {
+  const reader = new FrameReader();
+  let inFlight = 0;
+  const reply = (answer: Buffer) => {
+    inFlight -= 1;
+    if (socket.writable) socket.write(framed(answer));
+    if (inFlight < connectionLimit.inFlight && socket.writableLength < 1024 * 1024) socket.resume();
+  };
+  socket.on('drain', () => socket.resume());
+  socket.on('data', (chunk: Buffer) => {
+    for (const message of reader.push(chunk)) {
+      inFlight += 1;
+      onFrame(message, reply);
+    }
+    if (inFlight >= connectionLimit.inFlight || socket.writableLength >= 1024 * 1024) socket.pause();
+  });
+}
+
+function growReceiveBuffer(socket: UdpSocket): void {
+  try {
+    socket.setRecvBufferSize(receiveBufferOctets);
+  } catch {
+    // The system's default is enough for all but floods.
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,64 @@
+import type { DnsConfig } from '../../config/dns.ts';
+import { parsePrefix } from '../../lib/ip.ts';
+import { Secret } from '../../lib/secret.ts';
+import type { Route } from './forward/state.ts';
+import { type LeaseName, lanZones } from './local/lan-names.ts';
+import { specialZones } from './local/special.ts';
+import { type Status, whyZone } from './local/why.ts';
+import type { Served, Tables } from './resolve.ts';
+import type { Primary, SecondaryConfig } from './secondary/secondary.ts';
+import { type Name, nameFromText } from './wire/name.ts';
+import type { TsigKey } from './wire/tsig.ts';
+import type { Zone } from './zone/zone.ts';
+
+/** What the machine of each configured zone needs; keys are resolved. */
+export function secondaryConfigs(config: DnsConfig): SecondaryConfig[] {
+  const keys = new Map<string, TsigKey>(
+    config.keys.map((key) => {
+      const secret = new Secret(Uint8Array.from(Buffer.from(key.secret, 'base64')));
+      return [key.name, { name: nameFromText(key.name), secret }];
+    }),
+  );
+  return config.zones.map((zone) => ({
+    origin: nameFromText(zone.name),
+    primaries: zone.primaries.map(({ address, port, key }): Primary => {
+      return { address, port, key: key === undefined ? undefined : keys.get(key) };
+    }),
+  }));
+}
+
+export function routesOf(config: DnsConfig): Map<Name, Route> {
+  return new Map(
+    config.forward.map(({ domain, servers, source, via }) => {
+      const name = nameFromText(domain);
+      return [name, { domain: name, servers: servers.map((server) => ({ ...server, source })), via }];
+    }),
+  );
+}
+
+export interface TableSources {
+  readonly config: DnsConfig;
+  readonly routes: ReadonlyMap<Name, Route>;
+  readonly secondaries: ReadonlyMap<Name, Served>;
+  readonly leases: readonly LeaseName[];
+  readonly status: Status;
+}
+
+const special = specialZones();
+
+/**
+ * Who answers which names. Of zones for the same name, a secondary comes before LAN names, and those before special
+ * names; a route takes the place of special names (a company may well use 10.in-addr.arpa), never of LAN names.
+ */
+export function tablesOf({ config, routes, secondaries, leases, status }: TableSources): Tables {
+  const lanDomain = nameFromText(config.domain);
+  const reverse = config.reverse.map(parsePrefix);
+  const lan = lanZones({ domain: lanDomain, reverse, hosts: config.hosts, leases });
+  const zones = new Map<Name, Served>();
+  const put = (zone: Zone) => zones.set(zone.origin, { zone, stale: undefined });
+  for (const zone of special) if (!routes.has(zone.origin)) put(zone);
+  for (const zone of lan) put(zone);
+  put(whyZone(status));
+  for (const [origin, served] of secondaries) zones.set(origin, served);
+  return { zones, routes, lanDomain };
+}

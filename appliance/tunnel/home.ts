@@ -1,0 +1,96 @@
+/**
+ * Theory of operation. A home calls its portal and never stops trying. There is one machine per peer, so that a portal
+ * that cannot be reached never delays another:
+ *
+ *     waiting --time--> calling --ikeEstablished--> up --ikeClosed--> waiting
+ *        ^                 |
+ *        +---- failed -----+   next address, back-off
+ *
+ * While `calling`, IKE does the retransmissions; `failed` is its last word. The addresses of a peer are tried in turn;
+ * only after a whole round without success does the pause grow. A pause is jittered so that thousands of boxes do
+ * not come back in the same second after a power cut.
+ */
+import type { Failure } from '../ike/api.ts';
+import type { Env } from '../lib/env.ts';
+
+export type HomeState =
+  | { readonly name: 'waiting'; readonly until: number; readonly attempt: number; readonly last: LastFailure | null }
+  | { readonly name: 'calling'; readonly since: number; readonly attempt: number; readonly last: LastFailure | null }
+  | { readonly name: 'up'; readonly since: number };
+
+export interface LastFailure {
+  readonly failure: Failure;
+  readonly detail: string;
+  readonly at: number;
+}
+
+export type HomeEvent =
+  | { readonly kind: 'wake' }
+  | { readonly kind: 'established' }
+  /** The call failed, or the SA ended. */
+  | { readonly kind: 'lost'; readonly failure: Failure; readonly detail: string };
+
+/** `addressIndex` counts through the peer's addresses. */
+export interface HomeEffect {
+  readonly kind: 'call';
+  readonly addressIndex: number;
+}
+
+const firstPauseMs = 1000;
+const longestPauseMs = 60_000;
+/** The other side has answered and said no: asking every second would only fill its log. */
+const refusedPauseMs = 10_000;
+
+const refusals: ReadonlySet<Failure> = new Set<Failure>([
+  'authenticationFailed',
+  'peerAuthenticationFailed',
+  'peerIdentityMismatch',
+  'noProposalChosen',
+  'noChildSa',
+  'peerRefused',
+]);
+
+export function startHome(now: number): HomeState {
+  return { name: 'waiting', until: now, attempt: 0, last: null };
+}
+
+export function wakeAt(state: HomeState): number {
+  return state.name === 'waiting' ? state.until : Number.POSITIVE_INFINITY;
+}
+
+export function step(
+  state: HomeState,
+  event: HomeEvent,
+  addressCount: number,
+  env: Env,
+): { state: HomeState; effects: readonly HomeEffect[] } {
+  switch (event.kind) {
+    case 'established':
+      return { state: { name: 'up', since: env.now }, effects: [] };
+    case 'lost': {
+      const attempt = state.name === 'up' ? 0 : state.attempt;
+      const last = { failure: event.failure, detail: event.detail, at: env.now };
+      const until = env.now + pauseMs(attempt, addressCount, event.failure, env);
+      return { state: { name: 'waiting', until, attempt, last }, effects: [] };
+    }
+    case 'wake': {
+      if (state.name !== 'waiting' || env.now < state.until) return { state, effects: [] };
+      const { attempt, last } = state;
+      return {
+        state: { name: 'calling', since: env.now, attempt: attempt + 1, last },
+        effects: [{ kind: 'call', addressIndex: attempt % addressCount }],
+      };
+    }
+  }
+}
+
+/** Milliseconds until the next call; `attempt` calls have failed in a row. */
+function pauseMs(attempt: number, addressCount: number, failure: Failure, env: Env): number {
+  const untriedLeft = attempt % addressCount !== 0;
+  if (untriedLeft) return 0;
+  const rounds = Math.floor(attempt / addressCount);
+  const floor = refusals.has(failure) ? refusedPauseMs : firstPauseMs;
+  const pause = Math.min(longestPauseMs, floor * 2 ** Math.min(rounds, 10));
+  const [jitter = 0] = env.random(1);
+  return pause * (0.75 + jitter / 512);
+}

@@ -1,0 +1,50 @@
+import type { LoadedConfig } from '../config/files.ts';
+import type { PeerConfig } from '../config/schema.ts';
+import type { Identity, Peer } from '../ike/api.ts';
+import { canonicalIp, familyOf, selectorOf } from '../lib/ip.ts';
+
+/** What the IKE core needs to know of each peer of a configuration. */
+export function ikePeers(loaded: LoadedConfig): Peer[] {
+  return loaded.config.peers.map((peer) => ikePeer(peer, loaded));
+}
+
+function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
+  return {
+    name: peer.name,
+    localId: identityOf(loaded.config.identity.id),
+    remoteId: identityOf(peer.id),
+    ...authOf(peer, loaded),
+    ike: peer.ike,
+    esp: peer.esp,
+    encapsulation: peer.encapsulation,
+    localSelectors: loaded.config.tunnel.networks.map(selectorOf),
+    remoteSelectors: peer.networks.map(selectorOf),
+    lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },
+    livenessSeconds: peer.livenessSeconds,
+    keepaliveSeconds: peer.keepaliveSeconds,
+  };
+}
+
+function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' | 'remoteAuth'> {
+  const secret = loaded.sharedSecrets.get(peer.name);
+  if (secret) return { localAuth: { kind: 'psk', secret }, remoteAuth: { kind: 'psk', secret } };
+  const { privateKey } = loaded;
+  // The schema holds that a peer without a shared secret has a public key, and that we then have a private one.
+  if (!peer.publicKey || !privateKey) throw new Error(`peer ${peer.name} has no key`);
+  return {
+    localAuth: { kind: 'ed25519', privateKey },
+    remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
+  };
+}
+
+/** The identity's kind by its form (RFC 7296 3.5): `keyid:` and hexadecimal, an e-mail address, an IP address, else a name. */
+export function identityOf(text: string): Identity {
+  if (/^keyid:([0-9a-f]{2})+$/i.test(text)) return { kind: 'keyId', value: text.slice('keyid:'.length).toLowerCase() };
+  if (text.includes('@')) return { kind: 'rfc822', value: text };
+  try {
+    const address = canonicalIp(text);
+    return { kind: familyOf(address) === 4 ? 'ipv4' : 'ipv6', value: address };
+  } catch {
+    return { kind: 'fqdn', value: text };
+  }
+}

@@ -1,0 +1,158 @@
+#include "plane.h"
+
+#include <sys/epoll.h>
+
+#include "clock.h"
+
+namespace moat {
+namespace {
+
+/** What an epoll event speaks of: a SocketKind, or one of these. */
+constexpr uint32_t kTunSource = kSocketCount, kMailboxSource = kSocketCount + 1;
+
+constexpr int kMaxEpollEvents = 16;
+constexpr int kTickMs = 1000;
+
+}  // namespace
+
+std::unique_ptr<Plane> Plane::Open(const PlaneOptions& options, EventSink& events, OpenError& error) {
+  std::optional<Tun> tun = Tun::Open(options.tunName, options.tunMtu, error);
+  return tun ? OpenOver(std::move(*tun), options, events, error) : nullptr;
+}
+
+std::unique_ptr<Plane> Plane::OpenOver(Tun tun, const PlaneOptions& options, EventSink& events, OpenError& error) {
+  std::optional<Sockets> sockets = Sockets::Open(options.ports, error);
+  if (!sockets) return nullptr;
+  std::unique_ptr<Plane> plane(new Plane(std::move(tun), std::move(*sockets), options, events));
+  plane->Watch();
+  plane->thread_ = std::thread([raw = plane.get()] { raw->Run(); });
+  return plane;
+}
+
+Plane::Plane(Tun tun, Sockets sockets, const PlaneOptions& options, EventSink& events)
+    : replayWindow_(options.replayWindow),
+      events_(events),
+      notices_(*this),
+      tun_(std::make_unique<Tun>(std::move(tun))),
+      sockets_(std::make_unique<Sockets>(std::move(sockets))),
+      outbound_({*tun_, *sockets_, events, static_cast<size_t>(options.tunMtu)}),
+      inbound_({*tun_, *sockets_, events, notices_}),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+
+Plane::~Plane() {
+  Stop();
+  thread_.join();
+}
+
+void Plane::Stop() { mailbox_.Post(moat::Stop{}); }
+
+bool Plane::Install(const SaSettings& settings) {
+  const Name name{SaDirection::kInbound, 0, settings.spi};
+  if (records_.contains(name)) return true;
+  std::unique_ptr<InboundSa> sa = MakeInboundSa(settings, replayWindow_);
+  if (!sa) return false;
+  records_.emplace(name, sa->record);
+  mailbox_.Post(InstallInbound{std::move(sa)});
+  return true;
+}
+
+bool Plane::Install(const OutboundSettings& settings) {
+  const Name name{SaDirection::kOutbound, settings.sa.tunnel, settings.sa.spi};
+  if (records_.contains(name)) return true;
+  std::unique_ptr<OutboundSa> sa = MakeOutboundSa(settings);
+  if (!sa) return false;
+  records_.emplace(name, sa->record);
+  if (settings.afterInbound) {
+    const auto awaited = records_.find({SaDirection::kInbound, 0, *settings.afterInbound});
+    if (awaited != records_.end()) sa->awaited = awaited->second;
+  }
+  mailbox_.Post(InstallOutbound{std::move(sa)});
+  return true;
+}
+
+void Plane::ActivateOutbound(uint32_t tunnel, uint32_t spi) { mailbox_.Post(moat::ActivateOutbound{tunnel, spi}); }
+
+void Plane::RemoveInbound(uint32_t spi) {
+  records_.erase({SaDirection::kInbound, 0, spi});
+  mailbox_.Post(moat::RemoveInbound{spi});
+}
+
+void Plane::RemoveOutbound(uint32_t tunnel, uint32_t spi) {
+  records_.erase({SaDirection::kOutbound, tunnel, spi});
+  mailbox_.Post(moat::RemoveOutbound{tunnel, spi});
+}
+
+void Plane::MovePath(uint32_t tunnel, const Path& path) { mailbox_.Post(moat::MovePath{tunnel, path}); }
+
+void Plane::Send(std::vector<uint8_t> message, const Path& path) { mailbox_.Post(SendIke{std::move(message), path}); }
+
+std::vector<std::shared_ptr<const SaRecord>> Plane::Records() const {
+  std::vector<std::shared_ptr<const SaRecord>> all;
+  all.reserve(records_.size());
+  for (const auto& [name, record] : records_) all.push_back(record);
+  return all;
+}
+
+void Plane::Watch() noexcept {
+  const auto watch = [&](int fd, uint32_t source) {
+    if (fd < 0) return;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u32 = source;
+    epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, fd, &event);
+  };
+  for (uint32_t kind = 0; kind < kSocketCount; kind += 1) watch(sockets_->Descriptor(static_cast<SocketKind>(kind)), kind);
+  watch(tun_->Descriptor(), kTunSource);
+  watch(mailbox_.Descriptor(), kMailboxSource);
+}
+
+void Plane::Run() noexcept {
+  pthread_setname_np(pthread_self(), "moat-plane");
+  epoll_event ready[kMaxEpollEvents];
+  uint64_t nextTickMs = MonotonicMs() + kTickMs;
+  while (!stopping_) {
+    const int count = epoll_wait(epoll_.Get(), ready, kMaxEpollEvents, kTickMs);
+    const uint64_t nowMs = MonotonicMs();
+    for (int i = 0; i < count; i += 1) {
+      // An interface that somebody deleted reports this for ever.
+      if (ready[i].data.u32 == kTunSource && (ready[i].events & EPOLLERR) != 0) {
+        epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, tun_->Descriptor(), nullptr);
+      }
+      Handle(ready[i].data.u32, nowMs);
+    }
+    if (nowMs < nextTickMs) continue;
+    outbound_.Tick(nowMs);
+    nextTickMs = nowMs + kTickMs;
+  }
+  // Whoever hears of the end may open the same ports and interface again at once.
+  tun_.reset();
+  sockets_.reset();
+  events_.Ended();
+}
+
+void Plane::Handle(uint32_t source, uint64_t nowMs) noexcept {
+  if (source == kTunSource) {
+    outbound_.TunReadable(nowMs);
+  } else if (source == kMailboxSource) {
+    for (Command& command : mailbox_.Take()) Obey(command);
+  } else {
+    inbound_.Readable(static_cast<SocketKind>(source), nowMs);
+  }
+}
+
+void Plane::Obey(Command& command) {
+  struct Visitor {
+    Plane& plane;
+    void operator()(InstallInbound& one) { plane.inbound_.Install(std::move(one.sa)); }
+    void operator()(InstallOutbound& one) { plane.outbound_.Table().Install(std::move(one.sa)); }
+    void operator()(const moat::ActivateOutbound& one) { plane.outbound_.Table().Activate(one.tunnel, one.spi); }
+    void operator()(const moat::RemoveInbound& one) { plane.inbound_.Remove(one.spi); }
+    void operator()(const moat::RemoveOutbound& one) { plane.outbound_.Table().Remove(one.tunnel, one.spi); }
+    void operator()(const moat::MovePath& one) { plane.outbound_.Table().MovePath(one.tunnel, one.path); }
+    void operator()(const SendIke& one) { plane.outbound_.SendIke(one.message, one.path); }
+    void operator()(const moat::Stop&) { plane.stopping_ = true; }
+  };
+  std::visit(Visitor{*this}, command);
+}
+
+}  // namespace moat

@@ -1,0 +1,62 @@
+#include "receive_batch.h"
+
+#include <netinet/in.h>
+
+#include <cstring>
+
+namespace moat {
+namespace {
+
+void ReadControl(const cmsghdr* header, Received& received) noexcept {
+  const uint8_t* data = CMSG_DATA(header);
+  if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+    in_pktinfo info;
+    std::memcpy(&info, data, sizeof info);
+    received.path.local.address = {ntohl(info.ipi_spec_dst.s_addr), 4};
+  } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
+    in6_pktinfo info;
+    std::memcpy(&info, data, sizeof info);
+    received.path.local.address = LoadAddress6(info.ipi6_addr.s6_addr);
+  } else if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_TOS) {
+    received.ecn = data[0] & 3;
+  } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
+    int trafficClass;
+    std::memcpy(&trafficClass, data, sizeof trafficClass);
+    received.ecn = static_cast<uint8_t>(trafficClass & 3);
+  }
+}
+
+}  // namespace
+
+ReceiveBatch::ReceiveBatch() : buffers_(new uint8_t[kDatagrams * kBufferLength]) {
+  for (size_t i = 0; i < kDatagrams; i += 1) {
+    slots_[i].data = {buffers_.get() + i * kBufferLength, kBufferLength};
+    headers_[i].msg_hdr.msg_name = &slots_[i].from;
+    headers_[i].msg_hdr.msg_iov = &slots_[i].data;
+    headers_[i].msg_hdr.msg_iovlen = 1;
+    headers_[i].msg_hdr.msg_control = slots_[i].control;
+  }
+}
+
+size_t ReceiveBatch::Receive(int fd) noexcept {
+  for (mmsghdr& header : headers_) {
+    header.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    header.msg_hdr.msg_controllen = kControlLength;
+  }
+  const int count = recvmmsg(fd, headers_.data(), kDatagrams, MSG_DONTWAIT, nullptr);
+  return count > 0 ? static_cast<size_t>(count) : 0;
+}
+
+Received ReceiveBatch::At(size_t index, uint16_t localPort) noexcept {
+  msghdr& message = headers_[index].msg_hdr;
+  Received received;
+  received.bytes = {static_cast<uint8_t*>(slots_[index].data.iov_base), headers_[index].msg_len};
+  received.path.remote = EndpointOf(reinterpret_cast<sockaddr*>(&slots_[index].from));
+  received.path.local.port = localPort;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+    ReadControl(header, received);
+  }
+  return received;
+}
+
+}  // namespace moat

@@ -1,0 +1,92 @@
+#include "sockets.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace moat {
+namespace {
+
+/** Octets: a burst of a few milliseconds at 10 Gbit/s must not be lost while the thread is elsewhere. */
+constexpr int kBufferLength = 7 << 20;
+
+void SetInt(int fd, int level, int option, int value) { setsockopt(fd, level, option, &value, sizeof value); }
+
+void SetBuffers(int fd) {
+  // The forced variants pass the system's limit but need CAP_NET_ADMIN; without it the limit must do.
+  SetInt(fd, SOL_SOCKET, SO_RCVBUF, kBufferLength);
+  SetInt(fd, SOL_SOCKET, SO_SNDBUF, kBufferLength);
+  SetInt(fd, SOL_SOCKET, SO_RCVBUFFORCE, kBufferLength);
+  SetInt(fd, SOL_SOCKET, SO_SNDBUFFORCE, kBufferLength);
+}
+
+void SetFamilyOptions(int fd, int family) {
+  if (family == AF_INET) {
+    SetInt(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    SetInt(fd, IPPROTO_IP, IP_RECVTOS, 1);
+    SetInt(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+    return;
+  }
+  SetInt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  SetInt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+  SetInt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+}
+
+Fd OpenSocket(int family, int type, int protocol) {
+  Fd fd(socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+  if (!fd.Valid()) return fd;
+  if (family == AF_INET6) SetInt(fd.Get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  SetBuffers(fd.Get());
+  SetFamilyOptions(fd.Get(), family);
+  return fd;
+}
+
+/** 0, or the errno. */
+int BindAny(int fd, int family, uint16_t port) {
+  sockaddr_in any4{};
+  any4.sin_family = AF_INET;
+  any4.sin_port = htons(port);
+  sockaddr_in6 any6{};
+  any6.sin6_family = AF_INET6;
+  any6.sin6_port = htons(port);
+  const auto* address = family == AF_INET ? reinterpret_cast<sockaddr*>(&any4) : reinterpret_cast<sockaddr*>(&any6);
+  return bind(fd, address, family == AF_INET ? sizeof any4 : sizeof any6) == 0 ? 0 : errno;
+}
+
+Fd OpenUdp(int family, uint16_t port, OpenError& error) {
+  Fd fd = OpenSocket(family, SOCK_DGRAM, IPPROTO_UDP);
+  const int failure = fd.Valid() ? BindAny(fd.Get(), family, port) : errno;
+  const bool noIpv6 = family == AF_INET6 && (failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL);
+  if (failure == 0) return fd;
+  const std::string name = "UDP port " + std::to_string(port);
+  if (failure == EADDRINUSE) {
+    error = {"EADDRINUSE", name + (family == AF_INET ? " (IPv4)" : " (IPv6)") + " is in use by another program"};
+  } else if (!noIpv6) {
+    error = ErrorOf(failure, "bind " + name);
+  }
+  return Fd();
+}
+
+}  // namespace
+
+std::optional<Sockets> Sockets::Open(Ports ports, OpenError& error) {
+  Sockets sockets;
+  sockets.ports_ = ports;
+  const auto place = [&](SocketKind kind) -> Fd& { return sockets.fds_[static_cast<size_t>(kind)]; };
+  place(SocketKind::kIke4) = OpenUdp(AF_INET, ports.ike, error);
+  if (!error.Set()) place(SocketKind::kIke6) = OpenUdp(AF_INET6, ports.ike, error);
+  if (!error.Set()) place(SocketKind::kNatTraversal4) = OpenUdp(AF_INET, ports.natTraversal, error);
+  if (!error.Set()) place(SocketKind::kNatTraversal6) = OpenUdp(AF_INET6, ports.natTraversal, error);
+  if (error.Set()) return std::nullopt;
+  place(SocketKind::kRaw4) = OpenSocket(AF_INET, SOCK_RAW, IPPROTO_ESP);
+  place(SocketKind::kRaw6) = OpenSocket(AF_INET6, SOCK_RAW, IPPROTO_ESP);
+  return sockets;
+}
+
+SocketKind Sockets::UdpFor(uint8_t family, uint16_t localPort) const noexcept {
+  if (localPort == ports_.natTraversal) return family == 4 ? SocketKind::kNatTraversal4 : SocketKind::kNatTraversal6;
+  return family == 4 ? SocketKind::kIke4 : SocketKind::kIke6;
+}
+
+}  // namespace moat

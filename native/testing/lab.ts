@@ -1,0 +1,73 @@
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { DataplaneEvent } from '../index.ts';
+
+/** Why tests that need namespaces cannot run here; undefined when they can. */
+export function whyNoNamespaces(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root: network namespaces and TUN';
+  return spawnSync('ip', ['netns', 'list']).status === 0 ? undefined : 'needs iproute2';
+}
+
+export function run(command: string): string {
+  const done = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`${command}\n${done.stdout}${done.stderr}`);
+  return done.stdout;
+}
+
+/** What ended, how, without throwing. */
+export function attempt(command: string): { readonly ok: boolean; readonly output: string } {
+  const done = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+  return { ok: done.status === 0, output: done.stdout + done.stderr };
+}
+
+type Reply = {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: { code: string; message: string };
+  readonly event?: DataplaneEvent;
+};
+
+/** A data plane in a process inside a namespace; see `plane-process.ts`. */
+export class RemotePlane {
+  readonly events: DataplaneEvent[] = [];
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #nextId = 1;
+
+  constructor(namespace: string) {
+    const script = new URL('plane-process.ts', import.meta.url).pathname;
+    this.#child = spawn('ip', ['netns', 'exec', namespace, process.execPath, script]);
+    this.#child.stderr.pipe(process.stderr);
+    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#receive(JSON.parse(line) as Reply));
+    this.#child.on('exit', (code, signal) => {
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(`the plane's process ended: ${code ?? signal}`));
+    });
+  }
+
+  call<Result = unknown>(name: string, ...values: readonly unknown[]): Promise<Result> {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#child.stdin.write(`${JSON.stringify({ id, call: name, arguments: values })}\n`);
+    });
+  }
+
+  /** Closes the plane; the process must end by itself, since nothing may keep Node alive. */
+  async end(): Promise<number | null> {
+    if (this.#child.exitCode !== null) return this.#child.exitCode;
+    const ended = new Promise<number | null>((resolve) => this.#child.once('exit', resolve));
+    this.#child.stdin.end();
+    return await ended;
+  }
+
+  #receive(reply: Reply): void {
+    if (reply.event) this.events.push(reply.event);
+    const waiting = this.#waiting.get(reply.id ?? 0);
+    if (!waiting) return;
+    this.#waiting.delete(reply.id ?? 0);
+    if (reply.error) waiting.reject(Object.assign(new Error(reply.error.message), { code: reply.error.code }));
+    else waiting.resolve(reply.result);
+  }
+}

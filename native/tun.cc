@@ -1,0 +1,77 @@
+#include "tun.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace moat {
+namespace {
+
+/**
+ * Without this the kernel gives the interface a link-local address and sends router solicitations into the tunnel.
+ * Where IPv6 is missing there is nothing to write.
+ */
+void RefuseOwnIpv6Address(const std::string& name) {
+  const std::string file = "/proc/sys/net/ipv6/conf/" + name + "/addr_gen_mode";
+  const Fd setting(open(file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (setting.Valid() && write(setting.Get(), "1", 1) != 1) return;
+}
+
+bool Configure(const std::string& name, int mtu, OpenError& error) {
+  const Fd control(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.c_str(), name.size());
+  request.ifr_mtu = mtu;
+  if (ioctl(control.Get(), SIOCSIFMTU, &request) != 0) {
+    error = ErrorOf(errno, "set the MTU of " + name + " to " + std::to_string(mtu));
+    return false;
+  }
+  RefuseOwnIpv6Address(name);
+  bool up = ioctl(control.Get(), SIOCGIFFLAGS, &request) == 0;
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+  up = up && ioctl(control.Get(), SIOCSIFFLAGS, &request) == 0;
+  if (!up) error = ErrorOf(errno, "bring the interface " + name + " up");
+  return up;
+}
+
+}  // namespace
+
+std::optional<Tun> Tun::Open(const std::string& name, int mtu, OpenError& error) {
+  if (name.empty() || name.size() >= IFNAMSIZ) {
+    error = {"EINVAL", "'" + name + "' is no interface name: it needs 1 to 15 characters"};
+    return std::nullopt;
+  }
+  Fd fd(open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!fd.Valid()) {
+    const bool missing = errno == ENOENT || errno == ENODEV || errno == ENXIO;
+    error = missing ? OpenError{"ENOTUN", "there is no /dev/net/tun: the kernel module 'tun' is missing or not passed into this container"}
+                    : ErrorOf(errno, "open /dev/net/tun");
+    return std::nullopt;
+  }
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.c_str(), name.size());
+  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  if (ioctl(fd.Get(), TUNSETIFF, &request) != 0) {
+    error = errno == EBUSY ? OpenError{"EBUSY", "the interface " + name + " exists already and is in use"}
+                           : ErrorOf(errno, "create the interface " + name);
+    return std::nullopt;
+  }
+  if (!Configure(name, mtu, error)) return std::nullopt;
+  return Tun(std::move(fd));
+}
+
+size_t Tun::Read(std::span<uint8_t> into) noexcept {
+  const ssize_t length = read(fd_.Get(), into.data(), into.size());
+  return length > 0 ? static_cast<size_t>(length) : 0;
+}
+
+bool Tun::Write(std::span<const uint8_t> packet) noexcept {
+  return write(fd_.Get(), packet.data(), packet.size()) == static_cast<ssize_t>(packet.size());
+}
+
+}  // namespace moat
