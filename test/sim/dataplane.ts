@@ -29,6 +29,12 @@ export type EspPacket = {
   readonly number: number;
 };
 
+/** All that both ends of an SA must have alike, not only the key. */
+function agreementOf(sa: InboundSa | OutboundSa): string {
+  const { cipher, esn, aggfrag, capabilities } = sa;
+  return `${hex(sa.key.reveal())} ${JSON.stringify([cipher, esn, aggfrag, capabilities])}`;
+}
+
 /**
  * A data plane without cryptography: a packet is "sealed" by naming its SPI, the very key and the sequence number, and
  * is opened only by an SA that has all of that. It follows `native/index.ts` and `lib/esp-sa.ts`.
@@ -72,11 +78,11 @@ export class Dataplane {
   #installInbound(sa: InboundSa): void {
     if (this.#everUsed.has(sa.spi)) this.#fail(`inbound SPI ${sa.spi} is used a second time`);
     this.#everUsed.add(sa.spi);
-    this.#inbound.set(sa.spi, { sa, key: hex(sa.key.reveal()), seen: new Set() });
+    this.#inbound.set(sa.spi, { sa, key: agreementOf(sa), seen: new Set() });
   }
 
   #installOutbound(sa: OutboundSa): void {
-    const outbound = { sa, key: hex(sa.key.reveal()), path: sa.path, sequence: 0 };
+    const outbound = { sa, key: agreementOf(sa), path: sa.path, sequence: 0 };
     const tunnel = this.#tunnels.get(sa.tunnel) ?? { active: null, waiting: [] };
     this.#tunnels.set(sa.tunnel, tunnel);
     if (sa.activate === 'now') tunnel.active = outbound;
