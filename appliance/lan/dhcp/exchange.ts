@@ -157,7 +157,7 @@ export class Exchange {
     const { octets, dropped } = encodeReply(reply, Math.min(request.maximumMessageSize, network.mtu, 1500));
     for (const _ of dropped) this.#count('optionDropped');
     this.#count(replyCount[reply.type] ?? 'ack');
-    this.#effects.send(network, octets, destinationOf(request, reply));
+    this.#effects.send(network, octets, destinationOf(request, reply, network.onLink));
   }
 
   #silence(reason: Silence, { network, now, request }: Occasion): void {
