@@ -1,18 +1,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { checkCommand } from './commands/check.ts';
-import { rekeyCommand, reloadCommand } from './commands/control.ts';
-import { keygenCommand } from './commands/keygen.ts';
-import { statusCommand } from './commands/status.ts';
 import { version } from './lib/version.ts';
-import { run } from './supervisor/run.ts';
 
 const defaultState = process.getuid?.() === 0 ? '/run/moat' : join(homedir(), '.moat');
 const stateOption = () =>
   new Option('--state <dir>', 'where the control socket is').env('MOAT_STATE').default(defaultState);
 const jsonOption = () => new Option('--json', 'print JSON for programs');
 
+// Each command loads its own code only: `moat status` is asked often, and need not read what `run` needs.
 const program = new Command('moat')
   .description('The tunnel of a home or a portal: run it, see how it is, and why.')
   .version(version)
@@ -37,28 +33,28 @@ program
       .choices(['debug', 'info', 'warn', 'error'])
       .default('info'),
   )
-  .action(run);
+  .action(async (options) => (await import('./supervisor/run.ts')).run(options));
 
 program
   .command('status')
   .description('show tunnels, traffic and drops; exits with 0 when up, 1 when something is wrong, 2 when not running')
   .addOption(stateOption())
   .addOption(jsonOption())
-  .action(statusCommand);
+  .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
 
 program
   .command('check')
   .description('read a configuration as `run` would and name each wrong field; exits with 1 when it is refused')
   .argument('<file>', 'configuration, TOML or JSON')
   .addOption(jsonOption())
-  .action(checkCommand);
+  .action(async (file, options) => (await import('./commands/check.ts')).checkCommand(file, options));
 
 program
   .command('keygen')
   .description('make an Ed25519 identity; the private half goes to a file that only its owner can read')
   .requiredOption('--out <file>', 'file for the private key; never overwritten')
   .addOption(jsonOption())
-  .action(keygenCommand);
+  .action(async (options) => (await import('./commands/keygen.ts')).keygenCommand(options));
 
 program
   .command('rekey')
@@ -66,13 +62,13 @@ program
   .argument('<what>', 'child or ike')
   .option('--peer <name>', 'only this peer')
   .addOption(stateOption())
-  .action(rekeyCommand);
+  .action(async (what, options) => (await import('./commands/control.ts')).rekeyCommand(what, options));
 
 program
   .command('reload')
   .description('read the configuration again, as SIGHUP does')
   .addOption(stateOption())
-  .action(reloadCommand);
+  .action(async (options) => (await import('./commands/control.ts')).reloadCommand(options));
 
 try {
   await program.parseAsync();

@@ -60,6 +60,11 @@ export interface Peer {
   readonly lifetimes: Lifetimes;
   /** Seconds without any authenticated packet from the peer before we ask whether it is alive; 0 = never. */
   readonly livenessSeconds: number;
+  /**
+   * `udp`: ESP in UDP on the NAT traversal port also where there is no NAT, since firewalls eat protocol 50; the peer is
+   * made to believe that we are behind one, so that it does the same. `auto`: only where a NAT was found.
+   */
+  readonly encapsulation: 'udp' | 'auto';
   /** Seconds between NAT keepalives when we are behind a NAT. */
   readonly keepaliveSeconds: number;
 }

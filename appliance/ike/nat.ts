@@ -15,6 +15,8 @@ export interface Nat {
 
 type Spis = Pick<Header, 'spiInitiator' | 'spiResponder'>;
 
+export const addressHashLength = 20;
+
 /** RFC 7296 2.23: SHA-1 over both SPIs in the order of the header, the address and the port. */
 function addressHash(spis: Spis, endpoint: Endpoint): Uint8Array {
   const writer = new Writer().bytes(spis.spiInitiator).bytes(spis.spiResponder);
@@ -22,9 +24,10 @@ function addressHash(spis: Spis, endpoint: Endpoint): Uint8Array {
   return new Uint8Array(createHash('sha1').update(writer.finish()).digest());
 }
 
-export function natNotifies(spis: Spis, path: Path): Payload[] {
+/** With `pretend`, 20 octets of chance in place of our own address: the peer takes us to be behind a NAT. */
+export function natNotifies(spis: Spis, path: Path, pretend: Uint8Array | null): Payload[] {
   return [
-    { type: 'N', body: notifyOf('NAT_DETECTION_SOURCE_IP', addressHash(spis, path.local)) },
+    { type: 'N', body: notifyOf('NAT_DETECTION_SOURCE_IP', pretend ?? addressHash(spis, path.local)) },
     { type: 'N', body: notifyOf('NAT_DETECTION_DESTINATION_IP', addressHash(spis, path.remote)) },
   ];
 }

@@ -9,10 +9,14 @@ export class Peers {
   readonly #byIdentity = new Map<string, Peer[]>();
   readonly #algorithms = new Map<string, { readonly ike: IkeAlgorithms; uses: number }>();
 
+  /** How many peers want ESP in UDP on every path. */
+  forcedUdp = 0;
+
   /** The peer that had this name before. */
   set(peer: Peer): Peer | undefined {
     const old = this.remove(peer.name);
     this.#byName.set(peer.name, peer);
+    this.forcedUdp += Number(peer.encapsulation === 'udp');
     const key = identityKey(identificationOf(peer.remoteId));
     this.#byIdentity.set(key, [...(this.#byIdentity.get(key) ?? []), peer]);
     const algorithms = JSON.stringify(peer.ike);
@@ -26,6 +30,7 @@ export class Peers {
     const peer = this.#byName.get(name);
     if (peer === undefined) return undefined;
     this.#byName.delete(name);
+    this.forcedUdp -= Number(peer.encapsulation === 'udp');
     const key = identityKey(identificationOf(peer.remoteId));
     const left = (this.#byIdentity.get(key) ?? []).filter((each) => each !== peer);
     if (left.length > 0) this.#byIdentity.set(key, left);

@@ -15,6 +15,8 @@ export interface World {
   /** The peer with that identity; `local` is the name it calls us by, if it does. */
   peerFor(remote: Identification, local: Identification | null): Peer | null;
   hasEstablished(peer: string): boolean;
+  /** Some peer is to have ESP in UDP whatever the path; which one calls is not known in IKE_SA_INIT. */
+  pretendsNat(): boolean;
   /** Takes in an IKE SA that a rekey made. */
   spawn(state: Established | Closing): void;
   count(reason: string): void;

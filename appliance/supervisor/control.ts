@@ -8,11 +8,13 @@ import type { ApplianceStatus } from './status.ts';
 export type ControlRequest =
   | { readonly kind: 'status' }
   | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null }
+  /** The newest lines of the log; answered in `text`. */
+  | { readonly kind: 'logs' }
   /** Read the configuration file again. */
   | { readonly kind: 'reload' };
 
 export type ControlAnswer =
-  | { readonly ok: true; readonly status: ApplianceStatus }
+  | { readonly ok: true; readonly status: ApplianceStatus; readonly text?: string }
   | { readonly ok: false; readonly problem: string };
 
 /** Nobody answers on the control socket: moat does not run, or not with this state directory. */
@@ -32,7 +34,7 @@ export async function serveControl(
   stateDirectory: string,
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
 ): Promise<Server> {
-  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
   const path = socketPath(stateDirectory);
   if (await isAnswered(path)) throw new Error(`moat is already running with the state directory ${stateDirectory}`);
   rmSync(path, { force: true });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TunnelStatus } from '../tunnel/status.ts';
+import type { ServiceStatus } from './service-runner.ts';
 import { applianceStatus } from './status.ts';
 
 const tunnel = {
@@ -15,7 +16,10 @@ const facts = {
   configFile: 'home.toml',
   residentOctets: 1,
   configProblem: null,
+  configured: true,
   tunnel,
+  services: [],
+  logLinesLost: 0,
 };
 
 test('one sentence says it all', () => {
@@ -29,7 +33,13 @@ test('a refused configuration is said, whether or not an older one is in force',
   const kept = applianceStatus(problem);
   assert.equal(kept.state, 'up');
   assert.match(kept.sentence, /home\.toml is refused, the one before stays in force: role: .*; name: unknown field/);
-  const none = applianceStatus({ ...problem, tunnel: null });
+  const none = applianceStatus({ ...problem, configured: false, tunnel: null });
   assert.equal(none.state, 'down');
   assert.match(none.sentence, /nothing runs until it is mended/);
+});
+
+test('a service that does not do its work is named beside a tunnel that is up', () => {
+  const dns = { name: 'dns', state: 'waiting', problem: 'The dns service keeps ending.' } as unknown as ServiceStatus;
+  const status = applianceStatus({ ...facts, services: [dns] });
+  assert.deepEqual([status.state, status.sentence], ['up', 'The dns service keeps ending.']);
 });

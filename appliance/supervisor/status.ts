@@ -1,4 +1,5 @@
 import type { TunnelStatus } from '../tunnel/status.ts';
+import type { ServiceStatus } from './service-runner.ts';
 
 export interface ApplianceStatus {
   readonly version: string;
@@ -9,22 +10,33 @@ export interface ApplianceStatus {
   /** Everything that is wrong, a sentence each. */
   readonly problems: readonly string[];
   readonly configFile: string;
+  /** Of the supervisor and all services together. */
   readonly residentOctets: number;
-  /** Null as long as no configuration could be read. */
+  /** Null as long as no configuration could be read, or while the tunnel service starts. */
   readonly tunnel: TunnelStatus | null;
+  readonly services: readonly ServiceStatus[];
+  /** Lines that standard output did not take. */
+  readonly logLinesLost: number;
 }
 
-export function applianceStatus(facts: {
+export interface ApplianceFacts {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly configFile: string;
   readonly residentOctets: number;
   readonly configProblem: string | null;
+  /** Whether some configuration is in force. */
+  readonly configured: boolean;
   readonly tunnel: TunnelStatus | null;
-}): ApplianceStatus {
-  const { configProblem, tunnel, ...rest } = facts;
-  const refused = configProblem === null ? [] : [refusal(facts.configFile, configProblem, tunnel !== null)];
-  const problems = [...refused, ...(tunnel?.problems ?? [])];
+  readonly services: readonly ServiceStatus[];
+  readonly logLinesLost: number;
+}
+
+export function applianceStatus(facts: ApplianceFacts): ApplianceStatus {
+  const { configProblem, configured, tunnel, services, ...rest } = facts;
+  const refused = configProblem === null ? [] : [refusal(facts.configFile, configProblem, configured)];
+  const ailing = services.flatMap(({ problem }) => problem ?? []);
+  const problems = [...new Set([...refused, ...(tunnel?.problems ?? []), ...ailing])];
   const state = problems.length > 0 ? 'down' : (tunnel?.state ?? 'connecting');
   // A refused new configuration is a problem, but the tunnel of the old one may well be up.
   const working = tunnel?.state === 'up';
@@ -34,6 +46,7 @@ export function applianceStatus(facts: {
     sentence: problems[0] ?? sentence(state, tunnel),
     problems,
     tunnel,
+    services,
   };
 }
 

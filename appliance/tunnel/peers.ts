@@ -16,6 +16,7 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ...authOf(peer, loaded),
     ike: peer.ike,
     esp: peer.esp,
+    encapsulation: peer.encapsulation,
     localSelectors: loaded.config.tunnel.networks.map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
     lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },

@@ -84,6 +84,14 @@ export class TunnelService {
     for (const name of peer === null ? names : [peer]) this.#step({ kind: 'rekey', peer: name, what });
   }
 
+  /** Whether it does its own work; a peer that is away is not its fault. */
+  probe(): { ok: boolean; detail: string } {
+    const problem = this.#dataplaneProblem ?? this.#networkProblem;
+    if (problem !== null) return { ok: false, detail: problem };
+    const up = this.#endpoint.status(performance.now()).filter(({ children }) => children.length > 0).length;
+    return { ok: true, detail: `${up} of ${this.#loaded.config.peers.length} peers have a tunnel` };
+  }
+
   status(): TunnelStatus {
     const { now } = this.#env();
     const sas = this.#dataplane?.saStats() ?? [];

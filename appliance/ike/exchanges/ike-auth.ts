@@ -41,10 +41,10 @@ export interface Agreement {
   readonly initAnswer: Uint8Array;
 }
 
-/** RFC 7296 2.23: with a NAT on the way, both ends go to the port where ESP in UDP may follow. */
-function pathFrom(path: Path, nat: Nat, turn: Turn): Path {
+/** RFC 7296 2.23: with a NAT on the way, or at will, both ends go to the port where ESP in UDP may follow. */
+function pathFrom(path: Path, nat: Nat, peer: Peer, turn: Turn): Path {
   const port = turn.world.options.natTraversalPort;
-  if (!nat.local && !nat.remote) return path;
+  if (!nat.local && !nat.remote && peer.encapsulation === 'auto') return path;
   if (path.local.port === port) return path;
   return { local: { ...path.local, port }, remote: { ...path.remote, port: natTraversalPort } };
 }
@@ -57,7 +57,7 @@ export function spiOctets(spi: number): Uint8Array {
 
 export function beginAuth({ state, channel, nat, nonces, initAnswer }: Agreement, turn: Turn): AuthSent {
   const { peer } = state;
-  const path = pathFrom(state.sent.path, nat, turn);
+  const path = pathFrom(state.sent.path, nat, peer, turn);
   const identification = identificationOf(peer.localId);
   const proof = prove(peer.localAuth, {
     prf: channel.suite.prf,
@@ -104,7 +104,16 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
   if (peer === null) return refuseAuth(state, message, { peer: null, detail: `identity ${printed(remote)}` }, turn);
   const who = { peer: peer.name, detail: `the proof of ${printed(remote)} does not fit` };
   if (!right) return refuseAuth(state, message, who, turn);
+  // In IKE_SA_INIT it was not known who calls; now it is, and this peer's own lists bind.
+  if (!allowsSuite(peer, state.channel)) {
+    return refuseAuth(state, message, { ...who, detail: 'the algorithms are not among those of this peer' }, turn);
+  }
   return acceptAuth(state, peer, message, turn);
+}
+
+function allowsSuite(peer: Peer, { suite }: Channel): boolean {
+  const { ciphers, prfs, keyExchanges } = peer.ike;
+  return ciphers.includes(suite.cipher) && prfs.includes(suite.prf) && keyExchanges.includes(suite.keyExchange);
 }
 
 function printed(identification: Identification): string {

@@ -30,9 +30,13 @@ import { spiOctets } from './ike-auth.ts';
  */
 
 const nonceLength = 32;
+/** Longer than an answer is under way, its retransmissions included. */
+const youngMilliseconds = 30_000;
 
+/** The one of the IKE SA if it may be, since both ends have it; otherwise the most wanted. */
 function firstMethod(state: Established): KeyExchange | null {
-  return state.peer.esp.keyExchanges.find((method) => method !== 'none') ?? null;
+  const methods = state.peer.esp.keyExchanges.filter((method) => method !== 'none');
+  return methods.find((method) => method === state.channel.suite.keyExchange) ?? methods[0] ?? null;
 }
 
 /** `replaces` null: a child of its own, in a new tunnel. */
@@ -248,7 +252,9 @@ function onChildRefused(state: Established, task: TaskOf<'child'>, error: Notify
       return sendChild(state, { replaces: old, method: group }, turn);
     }
   }
-  if (error.notify === notifyTypes.CHILD_SA_NOT_FOUND && old !== null) {
+  // A young child may be one whose maker has not got our answer yet: then it is not gone, but not there yet.
+  const young = old !== null && turn.now - old.createdAt < youngMilliseconds;
+  if (error.notify === notifyTypes.CHILD_SA_NOT_FOUND && old !== null && !young) {
     turn.world.freeEspSpi(task.spi);
     removeChild(state.family, old, turn);
     afterLoss(state, old.tunnel, turn);

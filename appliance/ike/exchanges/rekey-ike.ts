@@ -22,7 +22,9 @@ import { losesTo } from './rekey-child.ts';
 const nonceLength = 32;
 
 export function beginIkeRekey(state: Established, turn: Turn): Established {
-  const [method] = state.peer.ike.keyExchanges;
+  // What both ends took last time saves the round trip of an INVALID_KE_PAYLOAD.
+  const { keyExchanges } = state.peer.ike;
+  const method = keyExchanges.find((each) => each === state.channel.suite.keyExchange) ?? keyExchanges[0];
   return method === undefined ? state : sendIkeRekey(state, method, turn);
 }
 

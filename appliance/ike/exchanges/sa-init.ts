@@ -4,7 +4,7 @@ import type { Failure, IkeAlgorithms, KeyExchange, Peer } from '../api.ts';
 import { openChannel } from '../channel.ts';
 import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
 import { ikeKeys } from '../crypto/keys.ts';
-import { detectNat, natNotifies } from '../nat.ts';
+import { addressHashLength, detectNat, natNotifies } from '../nat.ts';
 import { acceptIke, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
 import { exchangeTypes, identityHash, notifyName, notifyTypes } from '../numbers.ts';
 import { firstRetry, newSaSeconds } from '../retransmit.ts';
@@ -76,7 +76,7 @@ function send(draft: Draft, turn: Turn): InitSent {
     { type: 'SA', body: offerIke(peer.ike, none) },
     { type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } },
     { type: 'Nonce', body: nonce },
-    ...natNotifies(header, path),
+    ...natNotifies(header, path, peer.encapsulation === 'udp' ? turn.random(addressHashLength) : null),
     signatureHashes(),
   ];
   if (cookie !== null) payloads.unshift({ type: 'N', body: notifyOf('COOKIE', cookie) });
@@ -182,7 +182,7 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
     { type: 'SA', body: chosen.answer(none) },
     { type: 'KE', body: { group: ke.group, data: keyPair.publicValue } },
     { type: 'Nonce', body: nonces.responder },
-    ...natNotifies(header, message.path),
+    ...natNotifies(header, message.path, turn.world.pretendsNat() ? turn.random(addressHashLength) : null),
     signatureHashes(),
   ]);
   turn.emit({ kind: 'send', bytes, path: message.path });
