@@ -220,8 +220,9 @@ function leaseSeconds(request: Request, network: Network): number {
 function hostnameFor(request: Request, who: Client, { leases, network, now }: Situation, address: string): string {
   const name = who.reservation?.hostname ?? requestedHostname(request.options);
   if (name === '' || who.reservation?.hostname) return name;
-  const holder = leases.ofHostname(network.zone, name);
-  const taken = holder && holder.address !== address && isActive(holder, now) && !holds(holder, who);
+  const holder = leases.ofHostname(name);
+  const own = holder?.client === who.client || (holder?.zone === network.zone && holder.address === address);
+  const taken = holder && isActive(holder, now) && !own;
   if (!taken && !network.reservedHostnames.has(name)) return name;
   return `${name.slice(0, 58)}-${who.mac.replaceAll(':', '').slice(-4)}`;
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Host, Network } from './network.ts';
@@ -46,5 +47,12 @@ export class Child {
   /** Tells the child to go on (or to end, as it understands it). */
   go(): void {
     this.#child.stdin?.write('\n');
+  }
+
+  /** The same, and waits for its end. */
+  async end(): Promise<void> {
+    const exited = once(this.#child, 'exit');
+    this.go();
+    await exited;
   }
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseDhcpSlice } from '../../../appliance/config/dhcp.ts';
 import type { FromService, ToService } from '../../../appliance/lib/messages.ts';
 import { run } from '../../lab/processes.ts';
 import type { Network } from './network.ts';
@@ -60,7 +61,7 @@ export class Service {
     const readable = (await run([...confined, 'test', '-r', main])).code === 0;
     const words = ['netns', 'exec', this.#network.name('server'), ...(readable ? confined : []), ...command];
     const env = { ...process.env, NODE_COMPILE_CACHE: this.#cache };
-    const child = spawn('ip', words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env });
+    const child = spawn('ip', words, { stdio: ['ignore', 'pipe', 'inherit', 'ipc'], env, serialization: 'advanced' });
     this.#child = child;
     child.stdout?.on('data', (text: Buffer) => {
       this.log = (this.log + text).slice(-20_000);
@@ -92,7 +93,8 @@ export class Service {
     return answer;
   }
 
-  async configure(slice: object): Promise<void> {
+  async configure(config: object): Promise<void> {
+    const slice = parseDhcpSlice(config);
     const answer = await this.#ask({ kind: 'configure', revision: 1, slice });
     if (answer.kind !== 'configured') throw new Error(JSON.stringify(answer));
   }

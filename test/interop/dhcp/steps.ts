@@ -345,7 +345,7 @@ export async function killed(bench: Bench, times: number, say: (line: string) =>
     }
     await service.start(longSlice);
   }
-  child.go();
+  await child.end();
   say(
     `kill -9 ${times} times under load: ${holders.size} leases, ${checked} times looked up on disk, none lost, none given twice`,
   );
