@@ -1,4 +1,4 @@
-import { DecodeError, hex, Reader } from '../lib/bytes.ts';
+import { DecodeError, hex } from '../lib/bytes.ts';
 import type { Env } from '../lib/env.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Peer } from './api.ts';
 import { beginClosing, owns } from './channel.ts';
@@ -15,9 +15,8 @@ import { statusOf } from './status.ts';
 import { type Entry, SaTable } from './table.ts';
 import type { Turn, World } from './turn.ts';
 import { tend } from './upkeep.ts';
-import { decodeHeader, headerLength } from './wire/header.ts';
+import { isZero, readHeader, readPayloads } from './wire/message.ts';
 import { notifyOf } from './wire/notify.ts';
-import { decodePayloads } from './wire/payloads.ts';
 
 /*
  * Theory of operation: the endpoint routes. A datagram goes to the SA whose SPI it names, the clock to the SAs whose
@@ -165,6 +164,17 @@ class Endpoint implements IkeEndpoint {
     if (before.name !== 'established' && entry.state.name === 'established') this.#supplant(entry, call);
   }
 
+  /** For work that has no SA yet: if it fails in a way that nobody foresaw, nothing has happened. */
+  #guard(call: Call, work: (turn: Turn) => void): undefined {
+    const effects: IkeEffect[] = [];
+    try {
+      work(this.#turn(call.env, effects));
+      call.effects.push(...effects);
+    } catch {
+      this.#count('fault');
+    }
+  }
+
   #turn(env: Env, effects: IkeEffect[]): Turn {
     return {
       now: env.now,
@@ -194,8 +204,7 @@ class Endpoint implements IkeEndpoint {
     if (peer === undefined) return this.#count('initiateUnknownPeer');
     // A new attempt takes the place of one that is still under way.
     for (const entry of this.#table.ofPeer(name)) this.#abandonAttempt(entry, call);
-    const turn = this.#turn(call.env, call.effects);
-    this.#table.add(initiate(peer, path, turn));
+    this.#guard(call, (turn) => void this.#table.add(initiate(peer, path, turn)));
   }
 
   #abandonAttempt(entry: Entry, call: Call): undefined {
@@ -228,9 +237,9 @@ class Endpoint implements IkeEndpoint {
   }
 
   #receive({ bytes, path }: { bytes: Uint8Array; path: Raw['path'] }, call: Call): undefined {
-    const raw = readHeader(bytes, path);
-    if (raw === null) return this.#count('malformed');
-    const { header } = raw;
+    const header = readHeader(bytes);
+    if (header === null) return this.#count('malformed');
+    const raw: Raw = { header, bytes, path };
     if (header.majorVersion !== 2) return this.#otherVersion(raw, call);
     const initial = header.exchange === exchangeTypes.IKE_SA_INIT && !header.response;
     if (initial) return this.#receiveInit(raw, call);
@@ -240,7 +249,8 @@ class Endpoint implements IkeEndpoint {
     if (entry === undefined) return this.#unknownSpi(raw, call);
     if (!belongs(entry.state, theirs)) return this.#count('otherSpi');
     if (isSpiHint(raw)) return this.#hint(entry, call);
-    this.#run(entry, call, (state, turn) => receive(state, raw, turn));
+    // What follows from the message, such as the DELETE of a replaced SA, goes out with it.
+    this.#run(entry, call, (state, turn) => tend(receive(state, raw, turn), turn));
   }
 
   #otherVersion(raw: Raw, call: Call): undefined {
@@ -257,15 +267,16 @@ class Endpoint implements IkeEndpoint {
     const fresh =
       header.fromInitiator && header.messageId === 0 && isZero(header.spiResponder) && !isZero(header.spiInitiator);
     if (!fresh || key !== null) return this.#count('strayInit');
-    const payloads = readPayloads(raw);
+    const payloads = readPayloads(header, bytes);
     if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed');
-    const turn = this.#turn(call.env, call.effects);
     const message = { ...raw, payloads };
-    if (!this.#gate.admits(message, this.#table.halfOpen, turn)) return;
-    const state = respondInit(message, this.#peers.algorithms(), turn);
-    if (state === null) return this.#count('initRefused');
-    const added = this.#table.add(state);
-    if (added) this.#gate.remember(bytes, added.key, call.env.now);
+    this.#guard(call, (turn) => {
+      if (!this.#gate.admits(message, this.#table.halfOpen, turn)) return;
+      const state = respondInit(message, this.#peers.algorithms(), turn);
+      if (state === null) return this.#count('initRefused');
+      const added = this.#table.add(state);
+      if (added) this.#gate.remember(bytes, added.key, call.env.now);
+    });
   }
 
   /** RFC 7296 2.21.4: a request for an SA that is not there may be told so, without protection; an answer is dropped. */
@@ -292,27 +303,4 @@ class Endpoint implements IkeEndpoint {
 interface Call {
   readonly env: Env;
   readonly effects: IkeEffect[];
-}
-
-function readHeader(bytes: Uint8Array, path: Raw['path']): Raw | null {
-  try {
-    const header = decodeHeader(new Reader(bytes));
-    return header.length === bytes.length ? { header, bytes, path } : null;
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
-}
-
-function readPayloads(raw: Raw) {
-  try {
-    return decodePayloads(raw.header.nextPayload, new Reader(raw.bytes.subarray(headerLength)));
-  } catch (error) {
-    if (error instanceof DecodeError) return null;
-    throw error;
-  }
-}
-
-function isZero(spi: Uint8Array): boolean {
-  return spi.every((octet) => octet === 0);
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { askControl } from '../../appliance/supervisor/control.ts';
 import type { ApplianceStatus } from '../../appliance/supervisor/status.ts';
 import type { PeerStatus, TunnelStatus } from '../../appliance/tunnel/status.ts';
 import type { Host, Running } from './host.ts';
@@ -51,11 +52,11 @@ export class Moat {
     return moat;
   }
 
-  /** @throws {Error} when it does not answer. */
+  /** By its control socket: a process for each look would cost more than the tunnel. @throws {Error} when it does not answer. */
   async status(): Promise<ApplianceStatus> {
-    const { stdout, stderr } = await this.command('status', '--json');
-    if (!stdout) throw new Error(`moat does not answer: ${stderr.trim()} (log: ${this.process.log})`);
-    return JSON.parse(stdout) as ApplianceStatus;
+    const answer = await askControl(this.#stateDirectory, { kind: 'status' });
+    if (!answer.ok) throw new Error(`${answer.problem} (log: ${this.process.log})`);
+    return answer.status;
   }
 
   async tunnel(): Promise<TunnelStatus> {
@@ -92,8 +93,10 @@ export class Moat {
     await this.until('up', ({ tunnel }) => tunnel?.peers.every(({ state }) => state === 'up') ?? false, timeout);
   }
 
-  rekey(what: 'child' | 'ike'): Promise<Finished> {
-    return this.command('rekey', what);
+  /** What `moat rekey` asks for. */
+  async rekey(what: 'child' | 'ike'): Promise<void> {
+    const answer = await askControl(this.#stateDirectory, { kind: 'rekey', what, peer: null });
+    if (!answer.ok) throw new Error(answer.problem);
   }
 
   /** Writes another configuration and has it read. */
@@ -117,11 +120,10 @@ export class Moat {
   }
 
   async #answering(): Promise<void> {
-    for (let tries = 0; tries < 100; tries += 1) {
+    for (let tries = 0; tries < 200; tries += 1) {
       if (this.process.hasExited) throw new Error(`moat ended at once (log: ${this.process.log})`);
-      const { code } = await this.command('status', '--json');
-      if (code < 2) return;
-      await sleep(50);
+      if (await this.status().catch(() => undefined)) return;
+      await sleep(25);
     }
     throw new Error(`moat does not answer on its control socket (log: ${this.process.log})`);
   }

@@ -94,7 +94,7 @@ export class Box {
     if (report.kind === 'ikeClosed' && (report.failure === 'replaced' || report.failure === null)) return;
     const generation = this.#generation;
     clock.at(clock.now + chance.between(500, 2_000), () => {
-      const up = this.endpoint.status(clock.now).some(({ state }) => state !== 'closing');
+      const up = this.endpoint.status(clock.now).some(({ state }) => state !== 'closing' && state !== 'superseded');
       if (generation === this.#generation && this.recalls && !up) this.call();
     });
   }

@@ -5,6 +5,7 @@ import { answer, beginClosing, saKey, sealMessage } from '../channel.ts';
 import { childKeys, wipeKeys } from '../crypto/keys.ts';
 import { prove, proves, type SignedOctets, strangersKey } from '../crypto/proof.ts';
 import { installChild, newFamily } from '../family.ts';
+import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
 import type { Nat } from '../nat.ts';
 import { acceptEsp, chooseEsp, offerEsp } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
@@ -73,6 +74,7 @@ export function beginAuth({ state, channel, nat, nonces, initAnswer }: Agreement
     { type: 'IDr', body: identificationOf(peer.remoteId) },
     { type: 'AUTH', body: proof },
     { type: 'SA', body: offerEsp(peer.esp, spiOctets(childSpi), false) },
+    ...offerFeatures(peer, channel),
     { type: 'TSi', body: peer.localSelectors },
     { type: 'TSr', body: peer.remoteSelectors },
   ];
@@ -104,7 +106,16 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
   if (peer === null) return refuseAuth(state, message, { peer: null, detail: `identity ${printed(remote)}` }, turn);
   const who = { peer: peer.name, detail: `the proof of ${printed(remote)} does not fit` };
   if (!right) return refuseAuth(state, message, who, turn);
+  // In IKE_SA_INIT it was not known who calls; now it is, and this peer's own lists bind.
+  if (!allowsSuite(peer, state.channel)) {
+    return refuseAuth(state, message, { ...who, detail: 'the algorithms are not among those of this peer' }, turn);
+  }
   return acceptAuth(state, peer, message, turn);
+}
+
+function allowsSuite(peer: Peer, { suite }: Channel): boolean {
+  const { ciphers, prfs, keyExchanges } = peer.ike;
+  return ciphers.includes(suite.cipher) && prfs.includes(suite.prf) && keyExchanges.includes(suite.keyExchange);
 }
 
 function printed(identification: Identification): string {
@@ -193,14 +204,16 @@ function respondFirstChild(state: Established, nonces: Nonces, message: Incoming
   const tunnel = turn.world.newTunnel();
   const keys = childKeys({ prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null });
   const spiOut = new Reader(chosen.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(message.payloads));
   installChild(
     state,
-    { tunnel, spiIn, spiOut, suite, local, remote, keys, initiator: false, rekeys: 0, activate: 'now' },
+    { tunnel, spiIn, spiOut, suite, local, remote, keys, features, initiator: false, rekeys: 0, activate: 'now' },
     turn,
   );
   report(turn, { kind: 'childEstablished', peer: peer.name, tunnel, rekeyed: false });
   return [
     { type: 'SA', body: chosen.answer(spiOctets(spiIn)) },
+    ...featurePayloads(features, channel),
     { type: 'TSi', body: remote },
     { type: 'TSr', body: local },
   ];
@@ -286,11 +299,12 @@ function installFirstChild(host: Established, state: AuthSent, message: Incoming
   const { suite } = accepted;
   const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null });
   const spiOut = new Reader(accepted.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(message.payloads));
   const tunnel = turn.world.newTunnel();
   const spiIn = state.childSpi;
   installChild(
     host,
-    { tunnel, spiIn, spiOut, suite, local, remote, keys, initiator: true, rekeys: 0, activate: 'now' },
+    { tunnel, spiIn, spiOut, suite, local, remote, keys, features, initiator: true, rekeys: 0, activate: 'now' },
     turn,
   );
   return null;

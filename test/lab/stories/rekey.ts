@@ -24,8 +24,7 @@ export const story: Story = {
     const { home, portal } = await startMoats(lab);
     await lab.internet.impair({ delayMs: 5 });
     await step('the same through the tunnel while keys change', async () => {
-      // An end that comes too early would only be noticed as rekeys without traffic: leave room.
-      const flow = { rateMbit, seconds: 16, octets: 1300 };
+      const flow = { rateMbit, seconds: 300, octets: 1300 };
       const up = await Flow.start(lab.pc, lab.corp, { ...flow, target: lab.addresses.corp.v4 });
       const down = await Flow.start(lab.corp, lab.pc, { ...flow, target: lab.addresses.pc.v4, port: 5001 });
       const began = performance.now();
@@ -35,8 +34,8 @@ export const story: Story = {
         await rekeyed(initiator, other, 'ike');
       }
       const seconds = (performance.now() - began) / 1000;
+      for (const running of [up, down]) running.end();
       const measured = await whole(up, down);
-      expect(seconds < flow.seconds, 'all rekeys under traffic', `${seconds} s`);
       return `${2 * rekeysOfEach} rekeys in ${seconds.toFixed(1)} s, ${measured}`;
     });
     await step('both ends count ten and ten', async () => {
@@ -57,13 +56,13 @@ async function rekeyed(initiator: Moat, other: Moat, what: 'child' | 'ike'): Pro
     return what === 'ike' ? ike?.spiInitiator : ike?.children[0]?.spiIn;
   };
   const before = [await mark(initiator), await mark(other)];
-  const { code, stderr } = await initiator.rekey(what);
-  expect(code === 0, 'moat rekey to succeed', stderr);
+  await initiator.rekey(what);
   const deadline = performance.now() + 5000;
   while ((await mark(initiator)) === before[0] || (await mark(other)) === before[1]) {
     if (performance.now() > deadline) throw new Error(`no new ${what} SA within 5 s`);
     await sleep(20);
   }
+  await sleep(150);
 }
 
 async function whole(...flows: readonly Flow[]): Promise<string> {
