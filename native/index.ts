@@ -19,7 +19,10 @@ export type DataplaneEvent =
   /** An outbound SA has used three quarters of its sequence numbers or of its cipher's safe number of packets. */
   | { readonly kind: 'expiring'; readonly tunnel: number; readonly spi: number };
 
-/** Packets since start. One name for every reason to drop a packet; the names are listed in `native/drop.h`. */
+/**
+ * Inner packets since start: handed to the interface, and taken from it and sent. One name for every reason to drop a packet;
+ * the names are listed in `native/drop.h`.
+ */
 export interface Counters {
   readonly received: { readonly packets: number; readonly octets: number };
   readonly sent: { readonly packets: number; readonly octets: number };
@@ -32,6 +35,7 @@ export interface SaStats {
   readonly spi: number;
   /** False for an outbound SA that waits for `afterInbound` or was superseded. */
   readonly active: boolean;
+  /** Inner packets; a dummy or a dropped packet is none. */
   readonly packets: number;
   /** Octets of inner packets. */
   readonly octets: number;

@@ -113,7 +113,13 @@ void Plane::Run() noexcept {
   while (!stopping_) {
     const int count = epoll_wait(epoll_.Get(), ready, kMaxEpollEvents, kTickMs);
     const uint64_t nowMs = MonotonicMs();
-    for (int i = 0; i < count; i += 1) Handle(ready[i].data.u32, nowMs);
+    for (int i = 0; i < count; i += 1) {
+      // An interface that somebody deleted reports this for ever.
+      if (ready[i].data.u32 == kTunSource && (ready[i].events & EPOLLERR) != 0) {
+        epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, tun_->Descriptor(), nullptr);
+      }
+      Handle(ready[i].data.u32, nowMs);
+    }
     if (nowMs < nextTickMs) continue;
     outbound_.Tick(nowMs);
     nextTickMs = nowMs + kTickMs;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { Host, type Running } from './host.ts';
 import { must } from './processes.ts';
+import { build } from './programs.ts';
 
 /** What is wrong with one direction of the internet. What is not named is fine. */
 export interface Impairment {
@@ -27,6 +27,8 @@ export interface Impairment {
   readonly mtu?: number;
   /** No ICMP of any kind passes or comes from the internet's routers. */
   readonly icmp?: 'eaten';
+  /** No IP fragment passes, and none is made on the way. */
+  readonly fragments?: 'eaten';
   /** `udp`, `tcp`, `esp`, `icmp` or a number, and a port with `udp:4500`, either side's. */
   readonly block?: readonly string[];
   readonly seed?: number;
@@ -45,15 +47,6 @@ type Direction = keyof typeof steering;
 const directions: readonly Direction[] = ['up', 'down'];
 
 const protocols: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, esp: 50, icmpv6: 58 };
-const impairFolder = fileURLToPath(new URL('impair/', import.meta.url));
-export const impairProgram = fileURLToPath(new URL('../../.build/lab/impair', import.meta.url));
-
-/** Builds the program unless it is there already; worlds that start together wait for one another. */
-export async function buildImpair(): Promise<void> {
-  await must(['mkdir', '-p', fileURLToPath(new URL('../../.build/lab', import.meta.url))]);
-  await must(['flock', `${impairFolder}Makefile`, 'make', '-s', '-C', impairFolder], { timeout: 300_000 });
-}
-
 /** The host in the middle: routes plainly, or as badly as it is told. */
 export class Internet extends Host {
   #process: Running | undefined;
@@ -85,10 +78,10 @@ export class Internet extends Host {
 
   async #begin(): Promise<void> {
     if (this.#process) return;
-    await buildImpair();
+    const program = await build('impair');
     const { tun: up } = steering.up;
     const { tun: down } = steering.down;
-    const process = this.start('impair', [impairProgram, up, down]);
+    const process = this.start('impair', [program, up, down]);
     if (!process.child.stdout) throw new Error('no output of impair');
     this.#answers = createInterface({ input: process.child.stdout });
     const [ready] = (await Promise.race([once(this.#answers, 'line'), process.exited.then(() => [''])])) as [string];
@@ -164,6 +157,7 @@ function toWire(impairment: Impairment): Record<string, unknown> {
     queue: nanoseconds(impairment.queueMs),
     mtu: impairment.mtu,
     eatIcmp: icmp === 'eaten',
+    eatFragments: impairment.fragments === 'eaten',
     block: block?.map(blockOnWire),
     seed: impairment.seed,
   };

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Host, Running } from './host.ts';
+import { sleep } from './processes.ts';
+import { build } from './programs.ts';
+
+export interface FlowOptions {
+  /** Where the packets go, an address of the receiving host. */
+  readonly target: string;
+  readonly port?: number;
+  /** Of the whole IP packet; 1400 when not given. */
+  readonly octets?: number;
+  readonly rateMbit: number;
+  /** At most; `end()` may come before. */
+  readonly seconds: number;
+  /** Sets DF (IPv4) and ignores "too big". */
+  readonly dontFragment?: boolean;
+}
+
+export interface FlowResult {
+  readonly sent: number;
+  /** Packets that the sender's own kernel did not take. */
+  readonly refused: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly duplicates: number;
+  readonly corrupted: number;
+  /** Packets that came after one with a higher number. */
+  readonly reordered: number;
+  readonly longestGapMs: number;
+  /** When the longest gap began, seconds after the first packet came. */
+  readonly gapAfterSeconds: number;
+  readonly delayUs: { readonly p50: number; readonly p99: number };
+  /** The first numbers that never came. */
+  readonly missing: readonly number[];
+  /** Of IP at the receiver. */
+  readonly bitsPerSecond: number;
+}
+
+/** A UDP flow of numbered packets under way. */
+export class Flow {
+  readonly #sender: Running;
+  readonly #receiver: Running;
+  readonly #sent: Promise<string>;
+  readonly #octets: number;
+
+  private constructor(sender: Running, receiver: Running, octets: number) {
+    this.#sender = sender;
+    this.#receiver = receiver;
+    this.#octets = octets;
+    this.#sent = firstLine(sender, 'send');
+  }
+
+  static async start(from: Host, to: Host, options: FlowOptions): Promise<Flow> {
+    const program = await build('udpflow');
+    const { target, port = 5000, octets = 1400, rateMbit, seconds } = options;
+    const perSecond = (rateMbit * 1e6) / 8 / octets;
+    const receiver = to.start(`udpflow-${port}`, [program, 'receive', `${port}`]);
+    await receiver.line(/^ready$/);
+    const numbers = [target, port, octets, perSecond, Math.round(perSecond * seconds)].map(String);
+    const last = options.dontFragment ? ['df'] : [];
+    const sender = from.start(`udpflow-${port}`, [program, 'send', ...numbers, ...last]);
+    return new Flow(sender, receiver, octets);
+  }
+
+  /** Waits for the last packet and what is still under way, and compares. */
+  async finish(): Promise<FlowResult> {
+    const sent = JSON.parse(await this.#sent) as { sent: number; refused: number };
+    await this.#sender.exited;
+    await sleep(400);
+    const answer = firstLine(this.#receiver, 'receive');
+    this.#receiver.child.stdin?.end();
+    const got = JSON.parse(await answer) as Omit<FlowResult, 'sent' | 'lost' | 'bitsPerSecond'> & { seconds: number };
+    const { seconds, ...result } = got;
+    const bitsPerSecond = (result.received * this.#octets * 8) / seconds;
+    return { ...sent, ...result, lost: sent.sent - result.received, bitsPerSecond };
+  }
+
+  /** Ends it before its time; `finish` then tells what came. */
+  end(): void {
+    this.#sender.child.kill('SIGTERM');
+  }
+}
+
+/** Starts a flow and waits for its end. */
+export async function runFlow(from: Host, to: Host, options: FlowOptions): Promise<FlowResult> {
+  const flow = await Flow.start(from, to, options);
+  return flow.finish();
+}
+
+async function firstLine(process: Running, what: string): Promise<string> {
+  const { stdout } = process.child;
+  if (!stdout) throw new Error('its output is not piped');
+  const lines = createInterface({ input: stdout });
+  const ended = process.exited.then((code) => {
+    // The line may still be in the pipe when the process is gone.
+    return sleep(200).then(() => [`udpflow ${what} ended with ${code} (log: ${process.log})`]);
+  });
+  const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
+  if (!line.startsWith('{')) throw new Error(line);
+  return line;
+}
