@@ -33,7 +33,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   provisioning: ['appliance/config', 'appliance/lib'],
   images: [],
-  rootfs: [],
+  rootfs: ['appliance/config', 'appliance/supervisor'],
 };
 const rooms = Object.keys(allowed).sort((a, b) => b.length - a.length);
 

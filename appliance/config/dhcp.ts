@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { formatPrefix, ipToNumber, lastAddress, parseIp, parsePrefix, prefixContains } from '../lib/ip.ts';
+import { ConfigError, problemsOf } from './problems.ts';
 
 /** Addresses that all ranges of one network may span together; the lease table is bounded by it. */
 export const maxRangeAddresses = 65_536;
@@ -46,7 +47,7 @@ const hexOctets = z
   .string()
   .regex(/^([0-9a-f]{2})*$/i, 'is not an even number of hexadecimal digits')
   .transform((text) => text.toLowerCase());
-const seconds = z.number().int().min(60).max(0xfffffffe);
+const seconds = z.number().int().min(10).max(0xfffffffe);
 
 /** RFC 2132 9, RFC 3046, RFC 6842, ...: what the server itself says in these options cannot be configured away. */
 const ownOptions = new Set([0, 1, 50, 51, 52, 53, 54, 55, 57, 58, 59, 61, 81, 82, 255]);
@@ -211,7 +212,7 @@ function checkNetwork(network: NetworkFields, report: Report): void {
 }
 
 /** Whether the clients are on the interface itself, not behind a relay. */
-export function isOnLink(network: { readonly prefix: string; readonly address: string }): boolean {
+function isOnLink(network: { readonly prefix: string; readonly address: string }): boolean {
   return prefixContains(parsePrefix(network.prefix), network.address);
 }
 
@@ -260,10 +261,9 @@ export const dhcpSlice = z
 export type DhcpSlice = z.output<typeof dhcpSlice>;
 export type DhcpNetwork = DhcpSlice['networks'][number];
 
-/** @throws {TypeError} whose message names the offending field: `networks.0.ranges.0: ends before it starts`. */
+/** @throws {ConfigError} one line per wrong field: `networks[0].ranges[0]: ends before it starts`. */
 export function parseDhcpSlice(input: unknown): DhcpSlice {
   const parsed = dhcpSlice.safeParse(input);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new TypeError(`${issue?.path.join('.') || 'dhcp'}: ${issue?.message}`);
+  throw new ConfigError(problemsOf(parsed.error, input));
 }

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { ConfigError, problemsOf } from './problems.ts';
+import { dhcpSection, dnsSection } from './sections.ts';
 
 /** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
 function checkedText<T>(parse: (text: string) => T) {
@@ -88,6 +89,8 @@ const peer = z
     networks,
     ike: ikeAlgorithms.prefault({}),
     esp: espAlgorithms.prefault({}),
+    /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
+    encapsulation: z.enum(['udp', 'auto']).default('udp'),
     // Together below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
@@ -126,6 +129,9 @@ const config = z
     identity: z.strictObject({ id: identityText, privateKeyFile: z.string().min(1).optional() }),
     tunnel,
     peers: z.array(peer).max(20_000).default([]),
+    /** Services of the LAN; one that is left out is not run. */
+    dhcp: dhcpSection.optional(),
+    dns: dnsSection.optional(),
   })
   .superRefine((value, context) => {
     const seen = { name: new Set<string>(), id: new Set<string>() };

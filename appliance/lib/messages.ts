@@ -12,6 +12,11 @@ export type ToService =
   /** Finish what is in hand and exit 0. */
   | { readonly kind: 'stop' };
 
+/** What the tunnel understands besides: new keys now, for one peer or for all. */
+export type ToTunnel =
+  | ToService
+  | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null };
+
 export type FromService =
   | { readonly kind: 'started' }
   | { readonly kind: 'configured'; readonly revision: number }

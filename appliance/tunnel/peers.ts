@@ -1,6 +1,7 @@
 import type { LoadedConfig } from '../config/files.ts';
 import type { PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
+import { noCapabilities } from '../lib/esp-sa.ts';
 import { canonicalIp, familyOf, selectorOf } from '../lib/ip.ts';
 
 /** What the IKE core needs to know of each peer of a configuration. */
@@ -16,6 +17,9 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ...authOf(peer, loaded),
     ike: peer.ike,
     esp: peer.esp,
+    encapsulation: peer.encapsulation,
+    aggfrag: false,
+    capabilities: noCapabilities,
     localSelectors: loaded.config.tunnel.networks.map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
     lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },

@@ -2,24 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { check, down, execute, list } from './commands.ts';
 import { LabError } from './requirements.ts';
 import { show } from './show.ts';
+import { cleanUpOnSignals } from './signals.ts';
 import { World } from './world.ts';
-
-/** Takes every world down before the process ends, whatever ends it, and only once. */
-function cleanUpOnSignals(): void {
-  let ending = false;
-  const signals = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGQUIT: 3 } as const;
-  for (const [name, number] of Object.entries(signals)) {
-    process.on(name, () => {
-      if (ending) return;
-      ending = true;
-      World.allDown().finally(() => process.exit(128 + number));
-    });
-  }
-  // A terminal or pipe that is gone must not end the process before it has cleaned up.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', () => process.kill(process.pid, 'SIGHUP'));
-  }
-}
 
 function commandLine(): Command {
   const program = new Command('npm run lab --').enablePositionalOptions().exitOverride();
@@ -27,8 +11,8 @@ function commandLine(): Command {
     .description(
       'A world of network namespaces: pc - moat - (home-router) - internet - portal - corp. Without an argument: a tour.',
     )
-    .option('--nat', 'with a home router that does NAT')
-    .action((options: { nat?: boolean }) => show({ nat: options.nat ?? false }));
+    .option('--no-nat', 'without the home router and its NAT')
+    .action((options: { nat: boolean }) => show(options));
   program
     .command('check [story...]')
     .description('play stories (all when none is named): one line per step; ends at the first that fails')

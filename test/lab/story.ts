@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { relative } from 'node:path';
+import { inspect } from 'node:util';
 import { LabError } from './requirements.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -74,6 +75,7 @@ const indent = (text: string) => text.replace(/^/gm, '        ');
 
 /** @throws {Error} that says both values unless `holds`. */
 export function expect(holds: boolean, expected: string, actual: unknown): void {
-  if (!holds)
-    throw new Error(`expected ${expected}\nactual   ${typeof actual === 'string' ? actual : JSON.stringify(actual)}`);
+  if (!holds) throw new Error(`expected ${expected}\nactual   ${typeof actual === 'string' ? actual : show(actual)}`);
 }
+
+const show = (value: unknown) => inspect(value, { depth: 5, maxArrayLength: 8, breakLength: 110 });

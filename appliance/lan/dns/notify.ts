@@ -18,8 +18,9 @@ export interface Notified {
 }
 
 /**
- * RFC 1996. Only primaries are believed, by address; a signed NOTIFY must be signed right. An unsigned one from the
- * right address is enough: all it can do is to make us ask a primary, and that answer is signed.
+ * RFC 1996. Believed is what comes from the address of a primary, or is signed with a primary's key (servers with
+ * several addresses choose any); a wrong signature never. An unsigned one from the right address is enough: all it can
+ * do is to make us ask a primary, and that answer is signed.
  * @returns `undefined` for what deserves no answer.
  */
 export function readNotify(
@@ -32,10 +33,11 @@ export function readNotify(
   const question = message?.questions[0];
   if (!message || !question || question.type !== Type.SOA || question.class !== Class.IN) return undefined;
   const origin = lower(question.name);
-  const primaries = zones.get(origin)?.primaries.filter(({ address }) => address === from) ?? [];
-  if (primaries.length === 0) return undefined;
+  const primaries = zones.get(origin)?.primaries ?? [];
+  const known = primaries.some(({ address }) => address === from);
   const keys = primaries.flatMap(({ key }) => (key ? [key] : []));
   const signature = message.tsigAt === undefined ? undefined : signatureOf(bytes, message.tsigAt, keys, wallSeconds);
+  if (!known && (signature === undefined || signature === 'wrong')) return undefined;
   if (signature === 'wrong') return { answer: response(message, Rcode.NOTAUTH) };
   const plain = response(message, Rcode.NOERROR);
   const answer = signature ? signMessage(plain, signature.key, wallSeconds, signature.mac).bytes : plain;

@@ -3,6 +3,7 @@ import { bare, type Compiled, compile } from './wire/compiled.ts';
 import type { Rr } from './wire/message.ts';
 import { child, labelsOf, type Name, nameToText, selfAndAncestors } from './wire/name.ts';
 import { Class, type Ede, ExtendedError, Flag, Rcode, Type } from './wire/numbers.ts';
+import { KeyBit } from './wire/query.ts';
 import { aliasHops, lookup, type ZoneAnswer } from './zone/lookup.ts';
 import type { Zone } from './zone/zone.ts';
 
@@ -35,18 +36,22 @@ const staleTtl = 30;
 export function decide(key: string, tables: Tables): Decision {
   const nameLength = key.length - 3;
   const type = (key.charCodeAt(nameLength) << 8) | key.charCodeAt(nameLength + 1);
-  const dnssecOk = (key.charCodeAt(nameLength + 2) & 1) !== 0;
+  const bits = key.charCodeAt(nameLength + 2);
   const prefix: Rr[] = [];
   let name = expanded(key.slice(0, nameLength), type, tables, prefix);
   for (let hops = 0; hops < aliasHops; hops += 1) {
     const { served, route } = nearest(name, tables);
-    const forward = route && ({ kind: 'forward', key: name + key.slice(nameLength), route, prefix } as const);
+    const asked = (bits & KeyBit.noRecursion) === 0;
+    const forward =
+      route && asked ? ({ kind: 'forward', key: name + key.slice(nameLength), route, prefix } as const) : undefined;
     if (!served && isBare(name, type) && route?.domain !== name) return nowhere(key);
     if (!served) return forward ?? refuse(key, name);
     if (!served.zone) return forward ?? notReady(key, served);
-    const found = lookup(served.zone, name, type, dnssecOk);
+    const found = lookup(served.zone, name, type, (bits & KeyBit.dnssecOk) !== 0);
     if (found.delegated && forward) return forward;
-    if (found.chase === undefined) return { kind: 'answer', compiled: written(key, prefix, found, served.stale) };
+    // Who does not want recursion follows aliases himself.
+    if (found.chase === undefined || (!asked && !nearest(found.chase, tables).served))
+      return { kind: 'answer', compiled: written(key, prefix, found, served.stale) };
     prefix.push(...found.answers);
     name = found.chase;
   }

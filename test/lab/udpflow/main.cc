@@ -1,6 +1,6 @@
 // udpflow: a UDP flow of numbered packets, for loss, duplicates, order, corruption, gaps and rates that ping cannot show.
 //   udpflow receive PORT                                       one line of JSON when stdin ends
-//   udpflow send ADDRESS PORT OCTETS PACKETS_PER_SECOND PACKETS [df]   one line of JSON when all are sent
+//   udpflow send ADDRESS PORT OCTETS PACKETS_PER_SECOND PACKETS [df]   one line of JSON when all are sent, or on SIGTERM
 // OCTETS is the whole IP packet. A packet carries its number, the time it was sent (both ends share the machine's
 // clock) and octets that follow from the number, so that one of another flow or a corrupted one is noticed.
 
@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,11 +176,15 @@ void SleepUntil(int64_t time) {
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &wanted, nullptr);
 }
 
+volatile sig_atomic_t told_to_stop = 0;
+
 int Send(int fd, size_t octets, double rate, uint64_t packets) {
   std::vector<uint8_t> packet(octets);
   uint64_t refused = 0;
+  uint64_t number = 0;
+  signal(SIGTERM, [](int) { told_to_stop = 1; });
   const int64_t start = Now();
-  for (uint64_t number = 0; number < packets; ++number) {
+  for (; number < packets && !told_to_stop; ++number) {
     const int64_t due = start + static_cast<int64_t>(static_cast<double>(number) * kSecond / rate);
     // Sleeping for less than this costs more than it is worth; a few packets in a row are still an even flow.
     if (due - Now() > 50'000) SleepUntil(due);
@@ -187,7 +192,7 @@ int Send(int fd, size_t octets, double rate, uint64_t packets) {
     // An ICMP error about an earlier packet shows up once as an error of the next call: that one is sent again.
     if (send(fd, packet.data(), octets, 0) < 0 && (errno == EMSGSIZE || send(fd, packet.data(), octets, 0) < 0)) ++refused;
   }
-  printf("{\"sent\":%llu,\"refused\":%llu,\"seconds\":%.6f}\n", static_cast<unsigned long long>(packets - refused),
+  printf("{\"sent\":%llu,\"refused\":%llu,\"seconds\":%.6f}\n", static_cast<unsigned long long>(number - refused),
          static_cast<unsigned long long>(refused), static_cast<double>(Now() - start) / kSecond);
   return 0;
 }

@@ -83,7 +83,7 @@ export type SecondaryEvent =
   | { readonly kind: 'connected' }
   | { readonly kind: 'message'; readonly bytes: Buffer }
   | { readonly kind: 'closed'; readonly problem: string }
-  /** From the address of a primary; whether it is one is checked here. `serial` when the NOTIFY carries the SOA. */
+  /** A NOTIFY that may be believed; its sender is asked first if it is a primary. `serial`: what it says it has. */
   | { readonly kind: 'notify'; readonly from: string; readonly serial?: number }
   /** The way to the primaries may be open again. */
   | { readonly kind: 'nudge' };
@@ -173,8 +173,10 @@ function onTimer(state: SecondaryState, env: SecondaryEnv): Step {
 }
 
 function onNotify(state: SecondaryState, event: { from: string; serial?: number }, env: SecondaryEnv): Step {
-  const primary = state.config.primaries.findIndex(({ address }) => address === event.from);
-  if (primary < 0) return { state, effects: [] };
+  const primary = Math.max(
+    0,
+    state.config.primaries.findIndex(({ address }) => address === event.from),
+  );
   const known = state.held && event.serial !== undefined && !serialAfter(event.serial, state.held.zone.soa.serial);
   if (known) return { state, effects: [] };
   if (state.activity.name === 'trying') return { state: { ...state, again: primary }, effects: [] };

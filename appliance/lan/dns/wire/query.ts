@@ -1,5 +1,5 @@
 import type { Name } from './name.ts';
-import { headerOctets, Type, udpOctets } from './numbers.ts';
+import { Flag, headerOctets, Type, udpOctets } from './numbers.ts';
 
 /** A question from the LAN, read without allocating more than its key: this runs once per query. */
 export interface Query {
@@ -11,10 +11,13 @@ export interface Query {
   readonly class: number;
   /** Absent when the client does not speak EDNS. */
   readonly edns: { readonly version: number; readonly udpOctets: number; readonly dnssecOk: boolean } | undefined;
-  /** Lower-case name, type and the DO and CD bits: equal keys have equal answers. */
+  /** Lower-case name, type, and an octet of bits (`KeyBit`): equal keys have equal answers. */
   readonly key: string;
   readonly bytes: Buffer;
 }
+
+/** DO, CD, and the absence of RD. */
+export const KeyBit = { dnssecOk: 1, checkingDisabled: 2, noRecursion: 4 } as const;
 
 /** What a message from a client is: a question, garbage to drop, or something to answer with an error. */
 export type Parsed = Query | 'drop' | 'formErr' | 'other';
@@ -24,7 +27,6 @@ const lowered = Buffer.from(
 );
 const scratch = Buffer.alloc(258);
 const questionFlags = 0xf800; // QR and opcode
-const checkingDisabled = 0x10;
 
 /**
  * Reads a query: one question, no answers, at most an OPT record behind it. `other` is anything that is well formed
@@ -76,7 +78,10 @@ function query(bytes: Buffer, flags: number, nameEnd: number, edns: Query['edns'
   const nameLength = nameEnd - headerOctets;
   scratch[nameLength] = bytes[nameEnd] ?? 0;
   scratch[nameLength + 1] = bytes[nameEnd + 1] ?? 0;
-  scratch[nameLength + 2] = (edns?.dnssecOk ? 1 : 0) | (flags & checkingDisabled ? 2 : 0);
+  scratch[nameLength + 2] =
+    (edns?.dnssecOk ? KeyBit.dnssecOk : 0) |
+    (flags & Flag.CD ? KeyBit.checkingDisabled : 0) |
+    (flags & Flag.RD ? 0 : KeyBit.noRecursion);
   return {
     id: bytes.readUInt16BE(0),
     flags,

@@ -1,0 +1,82 @@
+import type { IkeSaStatus } from '../ike/api.ts';
+import type { ApplianceStatus } from '../supervisor/status.ts';
+import type { PeerStatus, TunnelStatus } from '../tunnel/status.ts';
+import { ask } from './control.ts';
+import { table } from './table.ts';
+
+export async function statusCommand(options: { state: string; json?: boolean }): Promise<void> {
+  const status = await ask(options.state, { kind: 'status' });
+  process.stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status));
+  process.exitCode = status.problems.length > 0 ? 1 : 0;
+}
+
+export function statusText(status: ApplianceStatus): string {
+  const { tunnel } = status;
+  const lines = [status.sentence, ...status.problems.slice(1)];
+  if (tunnel) lines.push('', ...peersTable(tunnel), ...tunnel.peers.flatMap(peerLines), ...dropLines(tunnel));
+  return `${lines.join('\n')}\n`;
+}
+
+function peersTable(tunnel: TunnelStatus): string[] {
+  const rows = tunnel.peers.map(({ name, state, upSeconds, traffic, ike }) => [
+    name,
+    state,
+    ike ? `${ike.path.remote.address}:${ike.path.remote.port}` : '-',
+    upSeconds === null ? '-' : duration(upSeconds),
+    `${traffic.packetsIn} / ${octets(traffic.octetsIn)}`,
+    `${traffic.packetsOut} / ${octets(traffic.octetsOut)}`,
+    String(traffic.lostIn),
+  ]);
+  return table(['PEER', 'STATE', 'ENDPOINT', 'UP', 'IN', 'OUT', 'LOST'], rows);
+}
+
+function peerLines(peer: PeerStatus): string[] {
+  const lines: string[] = [];
+  if (peer.retryInSeconds !== null && peer.state === 'waiting') {
+    lines.push('', `${peer.name}: next call in ${peer.retryInSeconds} s after ${peer.failedAttempts} without success`);
+  }
+  if (peer.ike) lines.push('', ...ikeLines(peer.name, peer.ike));
+  return lines;
+}
+
+function ikeLines(name: string, ike: IkeSaStatus): string[] {
+  const nat = [ike.natLocal ? 'we are behind a NAT' : '', ike.natRemote ? 'the peer is behind a NAT' : ''];
+  return [
+    `${name}: IKE ${ike.cipher} ${ike.prf} ${ike.keyExchange}, rekey in ${duration(ike.rekeyInSeconds)}` +
+      `, ${ike.rekeys} rekeys${nat
+        .filter((text) => text !== '')
+        .map((text) => `, ${text}`)
+        .join('')}`,
+    ...ike.children.map(
+      (child) =>
+        `  ESP ${child.cipher}${child.esn ? ' esn' : ''} ${child.mode} mode in ${child.encapsulation === 'udp' ? 'UDP' : 'IP'}` +
+        `, spi in ${child.spiIn} out ${child.spiOut}, rekey in ${duration(child.rekeyInSeconds)}, ${child.rekeys} rekeys`,
+    ),
+  ];
+}
+
+function dropLines({ dataplane, ikeDrops }: TunnelStatus): string[] {
+  const drops = { ...dataplane?.drops, ...ikeDrops };
+  const rows = Object.entries(drops).filter(([, count]) => count > 0);
+  if (rows.length === 0) return [];
+  return [
+    '',
+    ...table(
+      ['DROPPED', 'PACKETS'],
+      rows.map(([reason, count]) => [reason, String(count)]),
+    ),
+  ];
+}
+
+function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7200) return `${Math.floor(whole / 60)} min`;
+  return whole < 172_800 ? `${Math.floor(whole / 3600)} h` : `${Math.floor(whole / 86_400)} d`;
+}
+
+function octets(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
+  return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { deserialize, serialize } from 'node:v8';
+import { Secret } from '../lib/secret.ts';
+import { parseConfig } from './schema.ts';
+import { dnsSlice, loadedFromSlice, tunnelSlice } from './slices.ts';
+
+const config = parseConfig({
+  role: 'home',
+  name: 'home-1',
+  identity: { id: 'home-1.example', privateKeyFile: 'identity.key' },
+  tunnel: { networks: ['10.77.1.0/24'] },
+  peers: [
+    { name: 'a', id: 'a', addresses: ['192.0.2.1'], psk: 'sixteen letters!', networks: ['10.1.0.0/16'] },
+    {
+      name: 'b',
+      id: 'b',
+      addresses: ['192.0.2.2'],
+      publicKey: Buffer.alloc(32, 7).toString('base64'),
+      networks: ['10.2.0.0/16'],
+    },
+  ],
+  dns: { listen: [{ address: '10.77.1.1' }], clients: ['10.77.1.0/24'] },
+});
+const loaded = {
+  config,
+  privateKey: new Secret(new Uint8Array(32).fill(1)),
+  sharedSecrets: new Map([['a', new Secret(new Uint8Array(16).fill(2))]]),
+};
+
+test('the tunnel gets its keys over the channel whole, and nothing of the other services', () => {
+  const back = loadedFromSlice(deserialize(serialize(tunnelSlice(loaded))));
+  assert.deepEqual(back.privateKey?.reveal(), loaded.privateKey.reveal());
+  assert.deepEqual(back.sharedSecrets.get('a')?.reveal(), new Uint8Array(16).fill(2));
+  assert.deepEqual(back.config.peers[1]?.publicKey, new Uint8Array(32).fill(7));
+  assert.equal(back.config.dns, undefined);
+});
+
+test('DNS gets directories of the appliance, which nobody writes by hand', () => {
+  assert.equal(dnsSlice(loaded, '/state')?.stateDirectory, '/state/dns');
+  assert.equal(dnsSlice({ ...loaded, config: { ...config, dns: undefined } }, '/state'), null);
+});

@@ -1,0 +1,173 @@
+import { hex } from '../lib/bytes.ts';
+import type { Failure } from './api.ts';
+import { type IkeKeys, type IkeSuite, wipeKeys } from './crypto/keys.ts';
+import { Opener, Sealer } from './crypto/sealed.ts';
+import { closeFamily, tunnelsOf } from './family.ts';
+import { type ExchangeName, exchangeTypes, protocols } from './numbers.ts';
+import { closingSeconds, establishedSeconds, firstRetry, type Sent } from './retransmit.ts';
+import {
+  type Channel,
+  type Closed,
+  type Closing,
+  closed,
+  type Established,
+  type Incoming,
+  type Requests,
+  type Spent,
+} from './states.ts';
+import { report, type Turn } from './turn.ts';
+import type { Payload } from './wire/payloads.ts';
+
+/** Long enough for every retransmission of a peer that did not get our last answer. */
+const spentMilliseconds = 40_000;
+
+interface ChannelInput {
+  readonly initiator: boolean;
+  readonly spiInitiator: Uint8Array;
+  readonly spiResponder: Uint8Array;
+  readonly suite: IkeSuite;
+  readonly moat: boolean;
+  readonly keys: IkeKeys;
+}
+
+export function openChannel(input: ChannelInput): Channel {
+  const { initiator, suite, keys } = input;
+  const ours = initiator ? keys.ei : keys.er;
+  const theirs = initiator ? keys.er : keys.ei;
+  return { ...input, sealer: new Sealer(suite.cipher, ours), opener: new Opener(suite.cipher, theirs) };
+}
+
+/** The key of an IKE SA in our tables: the SPI that we chose. */
+export function saKey(channel: Pick<Channel, 'initiator' | 'spiInitiator' | 'spiResponder'>): string {
+  return hex(channel.initiator ? channel.spiInitiator : channel.spiResponder);
+}
+
+interface Head {
+  readonly exchange: ExchangeName;
+  readonly messageId: number;
+  readonly response: boolean;
+}
+
+export function sealMessage(channel: Channel, head: Head, payloads: readonly Payload[]): Uint8Array {
+  const { spiInitiator, spiResponder, initiator, sealer } = channel;
+  const exchange = exchangeTypes[head.exchange];
+  return sealer.seal({ ...head, exchange, spiInitiator, spiResponder, fromInitiator: initiator }, payloads);
+}
+
+type Alive = Established | Closing;
+
+/** Seals and sends a request of ours; the caller puts it where its answer is awaited. */
+export function sendRequest(
+  state: Pick<Alive, 'channel' | 'requests' | 'path'>,
+  exchange: ExchangeName,
+  payloads: readonly Payload[],
+  turn: Turn,
+): Sent {
+  const messageId = state.requests.next;
+  const bytes = sealMessage(state.channel, { exchange, messageId, response: false }, payloads);
+  turn.emit({ kind: 'send', bytes, path: state.path });
+  return { bytes, messageId, path: state.path, retry: firstRetry(turn, establishedSeconds) };
+}
+
+export function withNextId(requests: Requests): Requests {
+  return { ...requests, next: requests.next + 1 };
+}
+
+/** Seals and sends the answer to the peer's request, to where it came from, and keeps it. */
+export function answer<State extends Alive>(
+  state: State,
+  message: Incoming,
+  payloads: readonly Payload[],
+  turn: Turn,
+): State {
+  const exchange = exchangeNameOf(message);
+  const messageId = message.header.messageId;
+  const bytes = sealMessage(state.channel, { exchange, messageId, response: true }, payloads);
+  turn.emit({ kind: 'send', bytes, path: message.path });
+  const answered = { request: message.bytes, answer: bytes };
+  return { ...state, requests: { ...state.requests, expected: messageId + 1, answered } };
+}
+
+function exchangeNameOf(message: Incoming): ExchangeName {
+  const found = Object.entries(exchangeTypes).find(([, type]) => type === message.header.exchange);
+  return (found?.[0] ?? 'INFORMATIONAL') as ExchangeName;
+}
+
+export function owns(state: Alive): boolean {
+  return state.family.owner === saKey(state.channel);
+}
+
+/** Gives back what the outstanding request of ours had reserved. */
+export function abandonTask(state: Established, turn: Turn): void {
+  if (state.task?.kind === 'child') turn.world.freeEspSpi(state.task.spi);
+}
+
+interface Reason {
+  readonly failure: Failure | null;
+  readonly detail: string;
+}
+
+/** The end of the children and the report, if they are this SA's. Its keys are wiped by who drops the SA. */
+function endFamily(state: Alive, reason: Reason, turn: Turn): void {
+  if (!owns(state)) return;
+  closeFamily(state, turn);
+  state.family.owner = 'none';
+  report(turn, { kind: 'ikeClosed', peer: state.peer.name, ...reason });
+}
+
+/** Drops the SA without a word to the peer. */
+export function drop(state: Established, reason: Reason, turn: Turn): Closed {
+  abandonTask(state, turn);
+  endFamily(state, reason, turn);
+  wipeKeys(state.channel.keys);
+  return closed;
+}
+
+/** Drops the SA and keeps the answer that told the peer so. */
+export function spend(state: Alive, reason: Reason, turn: Turn): Spent | Closed {
+  if (state.name === 'established') abandonTask(state, turn);
+  endFamily(state, reason, turn);
+  wipeKeys(state.channel.keys);
+  const { answered } = state.requests;
+  return answered === null ? closed : { name: 'spent', answered, expiresAt: turn.now + spentMilliseconds };
+}
+
+/** Graceful end: DELETE, after the answer of a request that is still under way (window 1). */
+export function beginClosing(state: Established, reason: Reason, turn: Turn): Closing {
+  abandonTask(state, turn);
+  endFamily(state, reason, turn);
+  const { peer, channel, path, nat, requests, family, task } = state;
+  const giveUpAt = turn.now + closingSeconds * 1000;
+  const rest = { name: 'closing', peer, channel, path, nat, requests, family, giveUpAt } as const;
+  if (task !== null) return { ...rest, sent: task.sent, deleteSent: false };
+  return sendDelete(rest, turn);
+}
+
+export function sendDelete(state: Omit<Closing, 'sent' | 'deleteSent'>, turn: Turn): Closing {
+  const payloads: Payload[] = [{ type: 'D', body: { protocol: protocols.IKE, spis: [] } }];
+  const sent = sendRequest(state, 'INFORMATIONAL', payloads, turn);
+  return { ...state, sent, deleteSent: true, requests: withNextId(state.requests) };
+}
+
+/**
+ * A fresh authenticated message proves that the peer lives, and where (RFC 7296 2.23): the path follows it unless
+ * we are behind a NAT ourselves.
+ */
+export function heard(state: Established, message: Incoming, turn: Turn): Established {
+  const { path } = message;
+  const moved = !state.nat.local && !samePath(path, state.path);
+  if (!moved) return { ...state, heardAt: turn.now };
+  if (owns(state)) {
+    for (const tunnel of tunnelsOf(state.family)) turn.emit({ kind: 'movePath', tunnel, path });
+  }
+  return { ...state, heardAt: turn.now, path };
+}
+
+function samePath(a: Incoming['path'], b: Incoming['path']): boolean {
+  return (
+    a.remote.address === b.remote.address &&
+    a.remote.port === b.remote.port &&
+    a.local.address === b.local.address &&
+    a.local.port === b.local.port
+  );
+}

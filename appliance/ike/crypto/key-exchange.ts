@@ -1,0 +1,97 @@
+import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
+import { concat, fromHex } from '../../lib/bytes.ts';
+import type { Env } from '../../lib/env.ts';
+import { Secret } from '../../lib/secret.ts';
+import type { KeyExchange } from '../api.ts';
+
+/** One ephemeral key of ours. `agree` returns null for a public value that no honest peer sends. */
+export interface KeyPair {
+  readonly method: KeyExchange;
+  /** As it stands in the KE payload. */
+  readonly publicValue: Uint8Array;
+  agree(peerValue: Uint8Array): Secret | null;
+}
+
+interface Method {
+  /** Transform id of type 4. */
+  readonly id: number;
+  readonly publicLength: number;
+  generate(random: Env['random']): KeyPair;
+}
+
+const x25519Private = fromHex('302e020100300506032b656e04220420'); // PKCS #8, RFC 8410 7
+const x25519Public = fromHex('302a300506032b656e032100'); // SubjectPublicKeyInfo, RFC 8410 4
+
+const methods: Readonly<Record<KeyExchange, Method>> = {
+  x25519: { id: 31, publicLength: 32, generate: generateX25519 },
+  ecp256: { id: 19, publicLength: 64, generate: generateEcp256 },
+};
+const byId = new Map<number, KeyExchange>(
+  Object.entries(methods).map(([name, method]) => [method.id, name as KeyExchange]),
+);
+
+export function keyExchangeId(method: KeyExchange): number {
+  return methods[method].id;
+}
+
+export function keyExchangeOf(id: number): KeyExchange | null {
+  return byId.get(id) ?? null;
+}
+
+export function generateKeyPair(method: KeyExchange, random: Env['random']): KeyPair {
+  const pair = methods[method].generate(random);
+  const length = methods[method].publicLength;
+  return { ...pair, agree: (value) => (value.length === length ? pair.agree(value) : null) };
+}
+
+function der(prefix: Uint8Array, key: Uint8Array): Buffer {
+  const joined = concat(prefix, key);
+  return Buffer.from(joined.buffer, joined.byteOffset, joined.length);
+}
+
+function generateX25519(random: Env['random']): KeyPair {
+  const seed = random(32);
+  const encoded = der(x25519Private, seed);
+  const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
+  encoded.fill(0);
+  seed.fill(0);
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
+  const publicValue = new Uint8Array(spki.subarray(x25519Public.length));
+  return { method: 'x25519', publicValue, agree: (value) => agreeX25519(privateKey, value) };
+}
+
+function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
+  try {
+    const publicKey = createPublicKey({ key: der(x25519Public, value), format: 'der', type: 'spki' });
+    const shared = new Uint8Array(diffieHellman({ privateKey, publicKey }));
+    // RFC 8031 2: the all-zero result of a point of small order is refused.
+    return shared.every((octet) => octet === 0) ? null : new Secret(shared);
+  } catch {
+    return null; // OpenSSL refuses points of small order by itself
+  }
+}
+
+function generateEcp256(random: Env['random']): KeyPair {
+  const ecdh = createECDH('prime256v1');
+  let ready = false;
+  while (!ready) ready = setPrivateKey(ecdh, random(32));
+  const publicValue = new Uint8Array(ecdh.getPublicKey().subarray(1)); // RFC 5903 7: x | y without the 04 in front
+  const agree = (value: Uint8Array) => {
+    try {
+      return new Secret(new Uint8Array(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
+    } catch {
+      return null; // not a point of the curve
+    }
+  };
+  return { method: 'ecp256', publicValue, agree };
+}
+
+/** False for zero and for a number not below the order of the group: about one in 2^32. */
+function setPrivateKey(ecdh: ReturnType<typeof createECDH>, octets: Uint8Array): boolean {
+  try {
+    ecdh.setPrivateKey(octets);
+    return true;
+  } catch {
+    return false;
+  }
+}

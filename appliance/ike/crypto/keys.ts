@@ -1,0 +1,95 @@
+import { concat, Reader } from '../../lib/bytes.ts';
+import type { EspCipher } from '../../lib/esp-sa.ts';
+import { Secret } from '../../lib/secret.ts';
+import type { IkeCipher, KeyExchange, Prf } from '../api.ts';
+import { keyMaterialLength } from './aead.ts';
+import { prfLength, prfOf, prfPlus } from './prf.ts';
+
+/** The algorithms of an IKE SA. */
+export interface IkeSuite {
+  readonly cipher: IkeCipher;
+  readonly prf: Prf;
+  readonly keyExchange: KeyExchange;
+}
+
+/** RFC 7296 2.14; an AEAD has no SK_ai and SK_ar. */
+export interface IkeKeys {
+  readonly d: Secret;
+  readonly ei: Secret;
+  readonly er: Secret;
+  readonly pi: Secret;
+  readonly pr: Secret;
+}
+
+export interface KeyInput {
+  readonly suite: IkeSuite;
+  readonly nonces: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
+  readonly spis: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
+  readonly shared: Secret;
+}
+
+/** RFC 7296 2.14: SKEYSEED = prf(Ni | Nr, g^ir). Wipes `shared`. */
+export function ikeKeys(input: KeyInput): IkeKeys {
+  const { initiator, responder } = input.nonces;
+  const seed = prfOf(input.suite.prf, concat(initiator, responder), input.shared.reveal());
+  return expand(input, seed);
+}
+
+/** RFC 7296 2.18: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the prf of the old SA. Wipes `shared`. */
+export function rekeyedIkeKeys(input: KeyInput, old: { readonly prf: Prf; readonly d: Secret }): IkeKeys {
+  const { initiator, responder } = input.nonces;
+  const seed = prfOf(old.prf, old.d.reveal(), input.shared.reveal(), initiator, responder);
+  return expand(input, seed);
+}
+
+function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
+  const { suite, nonces, spis } = input;
+  const prfKey = prfLength(suite.prf);
+  const cipherKey = keyMaterialLength(suite.cipher);
+  const stream = prfPlus(suite.prf, seed, {
+    seed: concat(nonces.initiator, nonces.responder, spis.initiator, spis.responder),
+    length: 3 * prfKey + 2 * cipherKey,
+  });
+  const reader = new Reader(stream);
+  const take = (length: number) => new Secret(reader.bytes(length));
+  const d = take(prfKey);
+  const ei = take(cipherKey);
+  const er = take(cipherKey);
+  const keys = { d, ei, er, pi: take(prfKey), pr: take(prfKey) };
+  stream.fill(0);
+  seed.fill(0);
+  input.shared.wipe();
+  return keys;
+}
+
+export function wipeKeys(keys: IkeKeys): void {
+  for (const secret of Object.values(keys) as Secret[]) secret.wipe();
+}
+
+export interface ChildKeys {
+  /** From the initiator of the exchange that made the child SA to its responder, and back. */
+  readonly initiator: Secret;
+  readonly responder: Secret;
+}
+
+export interface ChildKeyInput {
+  readonly prf: Prf;
+  readonly d: Secret;
+  readonly cipher: EspCipher;
+  readonly nonces: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
+  /** Null without forward secrecy. Wiped. */
+  readonly shared: Secret | null;
+}
+
+/** RFC 7296 2.17: KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr). */
+export function childKeys(input: ChildKeyInput): ChildKeys {
+  const length = keyMaterialLength(input.cipher);
+  const shared = input.shared?.reveal() ?? new Uint8Array();
+  const seed = concat(shared, input.nonces.initiator, input.nonces.responder);
+  const keymat = prfPlus(input.prf, input.d.reveal(), { seed, length: 2 * length });
+  const keys = { initiator: new Secret(keymat.slice(0, length)), responder: new Secret(keymat.slice(length)) };
+  keymat.fill(0);
+  seed.fill(0);
+  input.shared?.wipe();
+  return keys;
+}

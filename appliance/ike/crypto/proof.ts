@@ -1,0 +1,77 @@
+import { createPrivateKey, createPublicKey, sign, timingSafeEqual, verify } from 'node:crypto';
+import { concat, fromHex, sameBytes } from '../../lib/bytes.ts';
+import type { Secret } from '../../lib/secret.ts';
+import type { LocalAuth, Prf, RemoteAuth } from '../api.ts';
+import { authMethods } from '../numbers.ts';
+import type { Authentication } from '../wire/authentication.ts';
+import { prfOf } from './prf.ts';
+
+const ed25519Private = fromHex('302e020100300506032b657004220420'); // PKCS #8, RFC 8410 7
+const ed25519Public = fromHex('302a300506032b6570032100'); // SubjectPublicKeyInfo, RFC 8410 4
+/** RFC 7427 3: length of the AlgorithmIdentifier, then id-Ed25519 without parameters (RFC 8420 appendix A). */
+const ed25519Algorithm = fromHex('07' + '300506032b6570');
+const keyPad = new Uint8Array(Buffer.from('Key Pad for IKEv2', 'ascii'));
+
+/** What one side signs, RFC 7296 2.15. */
+export interface SignedOctets {
+  readonly prf: Prf;
+  /** The side's own IKE_SA_INIT message, exactly as it was sent. */
+  readonly message: Uint8Array;
+  /** The other side's nonce. */
+  readonly nonce: Uint8Array;
+  /** SK_pi or SK_pr of the side that signs. */
+  readonly key: Secret;
+  /** Body of its ID payload. */
+  readonly identification: Uint8Array;
+}
+
+function octetsOf(signed: SignedOctets): Uint8Array {
+  const maced = prfOf(signed.prf, signed.key.reveal(), signed.identification);
+  return concat(signed.message, signed.nonce, maced);
+}
+
+function sharedKeyProof(secret: Secret, signed: SignedOctets): Uint8Array {
+  const padded = prfOf(signed.prf, secret.reveal(), keyPad);
+  return prfOf(signed.prf, padded, octetsOf(signed));
+}
+
+function asKey(prefix: Uint8Array, key: Uint8Array): Buffer {
+  return Buffer.from(concat(prefix, key));
+}
+
+export function prove(auth: LocalAuth, signed: SignedOctets): Authentication {
+  if (auth.kind === 'psk') return { method: authMethods.sharedKey, data: sharedKeyProof(auth.secret, signed) };
+  const encoded = asKey(ed25519Private, auth.privateKey.reveal());
+  const key = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
+  encoded.fill(0);
+  const signature = new Uint8Array(sign(null, octetsOf(signed), key));
+  return { method: authMethods.digitalSignature, data: concat(ed25519Algorithm, signature) };
+}
+
+/** True only for a proof that fits; every kind of wrong proof is just false. */
+export function proves(auth: RemoteAuth, proof: Authentication, signed: SignedOctets): boolean {
+  if (auth.kind === 'psk') {
+    const expected = sharedKeyProof(auth.secret, signed);
+    const right = proof.method === authMethods.sharedKey && proof.data.length === expected.length;
+    return right && timingSafeEqual(proof.data, expected);
+  }
+  const signature = proof.data.subarray(ed25519Algorithm.length);
+  const algorithm = proof.data.subarray(0, ed25519Algorithm.length);
+  if (proof.method !== authMethods.digitalSignature || signature.length !== 64) return false;
+  if (!sameBytes(algorithm, ed25519Algorithm)) return false;
+  try {
+    const key = createPublicKey({ key: asKey(ed25519Public, auth.publicKey), format: 'der', type: 'spki' });
+    return verify(null, octetsOf(signed), key, signature) === true;
+  } catch {
+    return false; // octets that are no key
+  }
+}
+
+/**
+ * Checked for strangers, whatever comes of it, so that refusing one takes as long as refusing a known peer.
+ * The public key of RFC 8032 7.1, test 1.
+ */
+export const strangersKey: RemoteAuth = {
+  kind: 'ed25519',
+  publicKey: fromHex('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'),
+};

@@ -1,0 +1,306 @@
+import { DecodeError, hex } from '../lib/bytes.ts';
+import type { Env } from '../lib/env.ts';
+import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Peer } from './api.ts';
+import { beginClosing, owns } from './channel.ts';
+import { belongs, endAfterFault, expireNow, isSpiHint, rekeyNow, replace, supplanted } from './commands.ts';
+import { beginLiveness } from './exchanges/informational.ts';
+import { initiate, refuse, respondInit } from './exchanges/sa-init.ts';
+import { Gate, RateLimit } from './gate.ts';
+import { exchangeTypes } from './numbers.ts';
+import { Peers, sameTrust } from './peers.ts';
+import { violation } from './rules.ts';
+import { type Raw, receive } from './sa.ts';
+import { closed, type Established, type IkeState } from './states.ts';
+import { statusOf } from './status.ts';
+import { type Entry, SaTable } from './table.ts';
+import type { Turn, World } from './turn.ts';
+import { tend } from './upkeep.ts';
+import { isZero, readHeader, readPayloads } from './wire/message.ts';
+import { notifyOf } from './wire/notify.ts';
+
+/*
+ * Theory of operation: the endpoint routes. A datagram goes to the SA whose SPI it names, the clock to the SAs whose
+ * time has come, a command to those of its peer. What happens then is the matter of that SA alone (`states.ts`): if
+ * its step fails in a way that nobody foresaw, this SA ends and the fault is counted; the others do not notice.
+ */
+
+/** Answers to datagrams for SAs that do not exist (RFC 7296 2.21.4), and reports about strangers. */
+const strangersPerSecond = 10;
+/** Steps of one SA at one moment; a step that leaves work for the same moment more often than this is a fault. */
+const maxDueInOneStep = 1_000_000;
+/** A hint that the peer has lost the SA is not worth a question more often than this. */
+const hintMilliseconds = 5_000;
+
+export function createIkeEndpoint(options: EndpointOptions): IkeEndpoint {
+  return new Endpoint(options);
+}
+
+class Endpoint implements IkeEndpoint {
+  readonly #peers = new Peers();
+  readonly #table = new SaTable();
+  readonly #gate = new Gate();
+  readonly #answers = new RateLimit(strangersPerSecond);
+  readonly #reports = new RateLimit(strangersPerSecond);
+  readonly #counters: Record<string, number> = {};
+  readonly #distrusted = new Set<string>();
+  readonly #world: World;
+  #tunnels = 0;
+
+  constructor(options: EndpointOptions) {
+    const table = this.#table;
+    this.#world = {
+      options,
+      newIkeSpi: (env) => table.newIkeSpi(env),
+      newEspSpi: (env) => table.newEspSpi(env),
+      freeEspSpi: (spi) => table.freeEspSpi(spi),
+      newTunnel: () => {
+        this.#tunnels += 1;
+        return this.#tunnels;
+      },
+      peerFor: (remote, local) => this.#peers.find(remote, local),
+      hasEstablished: (peer) => table.ofPeer(peer).some(({ state }) => state.name === 'established'),
+      pretendsNat: () => this.#peers.forcedUdp > 0,
+      spawn: (state) => void table.add(state),
+      count: (reason) => this.#count(reason),
+    };
+  }
+
+  setPeer(peer: Peer): void {
+    const old = this.#peers.set(peer);
+    if (old === undefined) return;
+    if (!sameTrust(old, peer)) {
+      this.#distrusted.add(peer.name);
+      return;
+    }
+    for (const entry of this.#table.ofPeer(peer.name)) {
+      if ('peer' in entry.state) this.#table.put(entry, { ...entry.state, peer });
+    }
+  }
+
+  removePeer(name: string, env: Env): IkeEffect[] {
+    this.#peers.remove(name);
+    return this.#perform(env, (call) => this.#close(name, call));
+  }
+
+  step(event: IkeEvent, env: Env): IkeEffect[] {
+    return this.#perform(env, (call) => this.#dispatch(event, call));
+  }
+
+  wakeAt(): number {
+    return this.#distrusted.size > 0 ? 0 : this.#table.wakeAt();
+  }
+
+  status(now: number): readonly IkeSaStatus[] {
+    return [...this.#table.all()].flatMap(({ state }) => statusOf(state, now) ?? []);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return { ...this.#counters };
+  }
+
+  #count(reason: string): undefined {
+    this.#counters[reason] = (this.#counters[reason] ?? 0) + 1;
+  }
+
+  #perform(env: Env, work: (call: Call) => void): IkeEffect[] {
+    const call: Call = { env, effects: [] };
+    for (const name of this.#distrusted) this.#close(name, call);
+    this.#distrusted.clear();
+    work(call);
+    return call.effects.filter((effect) => this.#isWorthReporting(effect, env));
+  }
+
+  /** Strangers can make us report as often as they like; past a limit they are only counted. */
+  #isWorthReporting(effect: IkeEffect, env: Env): boolean {
+    const ofStranger = effect.kind === 'report' && effect.report.kind === 'failed' && effect.report.peer === null;
+    return !ofStranger || this.#reports.allows(env.now);
+  }
+
+  #dispatch(event: IkeEvent, call: Call): undefined {
+    switch (event.kind) {
+      case 'datagram':
+        return this.#receive(event, call);
+      case 'wake':
+        return this.#wake(call);
+      case 'initiate':
+        return this.#initiate(event.peer, event.path, call);
+      case 'rekey': {
+        const entries = this.#table.ofPeer(event.peer);
+        for (const entry of entries) this.#command(entry, call, (state) => rekeyNow(state, event.what, call.env.now));
+        return;
+      }
+      case 'close':
+        return this.#close(event.peer, call);
+      case 'expiring':
+        return this.#command(this.#table.ofTunnel(event.tunnel), call, (state) =>
+          expireNow(state, event.spi, call.env.now),
+        );
+      case 'alive':
+        return this.#command(this.#table.ofTunnel(event.tunnel), call, (state) => ({
+          ...state,
+          heardAt: call.env.now,
+        }));
+    }
+  }
+
+  /** Runs one step of one SA, lets its effects out if it comes to an end, and puts its next state into the table. */
+  #run(entry: Entry, call: Call, work: (state: IkeState, turn: Turn) => IkeState): undefined {
+    const before = entry.state;
+    const effects: IkeEffect[] = [];
+    const turn: Turn = { ...this.#turn(call.env, effects) };
+    try {
+      this.#table.put(entry, work(before, turn));
+    } catch (error) {
+      if (error instanceof DecodeError) {
+        this.#count('malformed');
+        return;
+      }
+      this.#count('fault');
+      effects.length = 0;
+      this.#table.put(entry, endAfterFault(before, turn));
+    }
+    for (const effect of effects) this.#table.follow(effect, entry);
+    call.effects.push(...effects);
+    if (before.name !== 'established' && entry.state.name === 'established') this.#supplant(entry, call);
+  }
+
+  /** For work that has no SA yet: if it fails in a way that nobody foresaw, nothing has happened. */
+  #guard(call: Call, work: (turn: Turn) => void): undefined {
+    const effects: IkeEffect[] = [];
+    try {
+      work(this.#turn(call.env, effects));
+      call.effects.push(...effects);
+    } catch {
+      this.#count('fault');
+    }
+  }
+
+  #turn(env: Env, effects: IkeEffect[]): Turn {
+    return {
+      now: env.now,
+      random: (length) => env.random(length),
+      world: this.#world,
+      emit: (effect) => effects.push(effect),
+    };
+  }
+
+  #command(entry: Entry | undefined, call: Call, change: (state: Established) => Established): undefined {
+    if (entry === undefined) return;
+    this.#run(entry, call, (state, turn) =>
+      state.name === 'established' && owns(state) ? tend(change(state), turn) : state,
+    );
+  }
+
+  #wake(call: Call): undefined {
+    for (let i = 0; i < maxDueInOneStep; i += 1) {
+      const entry = this.#table.takeDue(call.env.now);
+      if (entry === undefined) return;
+      if (entry.state.name !== 'closed') this.#run(entry, call, tend);
+    }
+  }
+
+  #initiate(name: string, path: Raw['path'], call: Call): undefined {
+    const peer = this.#peers.get(name);
+    if (peer === undefined) return this.#count('initiateUnknownPeer');
+    // A new attempt takes the place of one that is still under way.
+    for (const entry of this.#table.ofPeer(name)) this.#abandonAttempt(entry, call);
+    this.#guard(call, (turn) => void this.#table.add(initiate(peer, path, turn)));
+  }
+
+  #abandonAttempt(entry: Entry, call: Call): undefined {
+    this.#run(entry, call, (state, turn) => {
+      if (state.name === 'authSent') turn.world.freeEspSpi(state.childSpi);
+      return state.name === 'initSent' || state.name === 'authSent' ? closed : state;
+    });
+  }
+
+  #close(name: string, call: Call): undefined {
+    for (const entry of this.#table.ofPeer(name)) {
+      this.#abandonAttempt(entry, call);
+      this.#run(entry, call, (state, turn) =>
+        state.name === 'established' ? beginClosing(state, { failure: null, detail: '' }, turn) : state,
+      );
+    }
+  }
+
+  /** A new IKE SA with a peer takes the place of an older one. */
+  #supplant(fresh: Entry, call: Call): undefined {
+    const { state } = fresh;
+    if (state.name !== 'established') return;
+    for (const entry of this.#table.ofPeer(state.peer.name)) {
+      if (entry === fresh || entry.state.name === 'closed') continue;
+      if (entry.state.name === 'initSent') this.#abandonAttempt(entry, call);
+      if (entry.state.name !== 'established' || !owns(entry.state)) continue;
+      const loser = supplanted(state, entry.state) === 'fresh' ? fresh : entry;
+      this.#run(loser, call, (old, turn) => (old.name === 'established' ? replace(old, state, turn) : old));
+    }
+  }
+
+  #receive({ bytes, path }: { bytes: Uint8Array; path: Raw['path'] }, call: Call): undefined {
+    const header = readHeader(bytes);
+    if (header === null) return this.#count('malformed');
+    const raw: Raw = { header, bytes, path };
+    if (header.majorVersion !== 2) return this.#otherVersion(raw, call);
+    const initial = header.exchange === exchangeTypes.IKE_SA_INIT && !header.response;
+    if (initial) return this.#receiveInit(raw, call);
+    const ours = header.fromInitiator ? header.spiResponder : header.spiInitiator;
+    const theirs = header.fromInitiator ? header.spiInitiator : header.spiResponder;
+    const entry = this.#table.get(hex(ours));
+    if (entry === undefined) return this.#unknownSpi(raw, call);
+    if (!belongs(entry.state, theirs)) return this.#count('otherSpi');
+    if (isSpiHint(raw)) return this.#hint(entry, call);
+    // What follows from the message, such as the DELETE of a replaced SA, goes out with it.
+    this.#run(entry, call, (state, turn) => tend(receive(state, raw, turn), turn));
+  }
+
+  #otherVersion(raw: Raw, call: Call): undefined {
+    this.#count('otherVersion');
+    if (raw.header.response || raw.header.majorVersion < 2 || !this.#answers.allows(call.env.now)) return;
+    refuse({ ...raw, payloads: [] }, notifyOf('INVALID_MAJOR_VERSION'), this.#turn(call.env, call.effects));
+  }
+
+  #receiveInit(raw: Raw, call: Call): undefined {
+    const { header, bytes } = raw;
+    const key = this.#gate.known(bytes, call.env.now);
+    const entry = key === null ? undefined : this.#table.get(key);
+    if (entry !== undefined) return this.#run(entry, call, (state, turn) => receive(state, raw, turn));
+    const fresh =
+      header.fromInitiator && header.messageId === 0 && isZero(header.spiResponder) && !isZero(header.spiInitiator);
+    if (!fresh || key !== null) return this.#count('strayInit');
+    const payloads = readPayloads(header, bytes);
+    if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed');
+    const message = { ...raw, payloads };
+    this.#guard(call, (turn) => {
+      if (!this.#gate.admits(message, this.#table.halfOpen, turn)) return;
+      const state = respondInit(message, this.#peers.algorithms(), turn);
+      if (state === null) return this.#count('initRefused');
+      const added = this.#table.add(state);
+      if (added) this.#gate.remember(bytes, added.key, call.env.now);
+    });
+  }
+
+  /** RFC 7296 2.21.4: a request for an SA that is not there may be told so, without protection; an answer is dropped. */
+  #unknownSpi(raw: Raw, call: Call): undefined {
+    this.#count('unknownSpi');
+    const { header } = raw;
+    if (header.response || !this.#answers.allows(call.env.now)) return;
+    const turn = this.#turn(call.env, call.effects);
+    refuse({ ...raw, payloads: [] }, notifyOf('INVALID_IKE_SPI'), turn);
+  }
+
+  /** Anybody can send it, so it is only a reason to ask the peer whether it is alive. */
+  #hint(entry: Entry, call: Call): undefined {
+    this.#count('invalidSpiHint');
+    const { now } = call.env;
+    this.#run(entry, call, (state, turn) => {
+      const due = state.name === 'established' && owns(state) && state.task === null;
+      return due && now - state.heardAt >= hintMilliseconds ? beginLiveness(state, turn) : state;
+    });
+  }
+}
+
+/** The clock and chance of one call from outside, and all that came of it. */
+interface Call {
+  readonly env: Env;
+  readonly effects: IkeEffect[];
+}

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { CookieJar } from './cookie.ts';
+import { refuse } from './exchanges/sa-init.ts';
+import { notifyTypes } from './numbers.ts';
+import type { Incoming } from './states.ts';
+import type { Turn } from './turn.ts';
+import { notifyOf } from './wire/notify.ts';
+import { find, notifies } from './wire/payloads.ts';
+
+/** As long as a half-open SA lives; later the same message is a new attempt. */
+const rememberedMilliseconds = 30_000;
+
+/**
+ * Who may make us spend memory and a key exchange. A message that was seen is known by its hash, not by SPI and
+ * address: two initiators behind one NAT may choose the same SPI (RFC 7296 2.1).
+ */
+export class Gate {
+  readonly #jar = new CookieJar();
+  readonly #seen = new Map<string, { readonly key: string; readonly until: number }>();
+
+  /** The key of the SA that this very message made. */
+  known(bytes: Uint8Array, now: number): string | null {
+    this.#forget(now);
+    return this.#seen.get(digest(bytes))?.key ?? null;
+  }
+
+  remember(bytes: Uint8Array, key: string, now: number): void {
+    this.#seen.set(digest(bytes), { key, until: now + rememberedMilliseconds });
+  }
+
+  /** A Map keeps the order of insertion, so the oldest come first. */
+  #forget(now: number): void {
+    for (const [hash, { until }] of this.#seen) {
+      if (until > now) return;
+      this.#seen.delete(hash);
+    }
+  }
+
+  /** False: the message was dropped, or answered with a cookie that the initiator has to bring back (RFC 7296 2.6). */
+  admits(message: Incoming, halfOpen: number, turn: Turn): boolean {
+    const { options } = turn.world;
+    if (halfOpen >= options.halfOpenLimit) return this.#deny('halfOpenLimit', turn);
+    if (halfOpen < options.cookieThreshold) return true;
+    const nonce = find(message.payloads, 'Nonce');
+    if (nonce === null) return false;
+    const claim = { nonce, from: message.path.remote, spiInitiator: message.header.spiInitiator };
+    const presented = notifies(message.payloads).find(({ notify }) => notify === notifyTypes.COOKIE);
+    if (presented && this.#jar.isRight(presented.data, claim, turn)) return true;
+    refuse(message, notifyOf('COOKIE', this.#jar.make(claim, turn)), turn);
+    return this.#deny('cookieDemanded', turn);
+  }
+
+  #deny(reason: string, turn: Turn): false {
+    turn.world.count(reason);
+    return false;
+  }
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('base64');
+}
+
+/** At most `perSecond` of something: answers to strangers, reports about them. */
+export class RateLimit {
+  readonly #perSecond: number;
+  #left: number;
+  #at = Number.NEGATIVE_INFINITY;
+
+  constructor(perSecond: number) {
+    this.#perSecond = perSecond;
+    this.#left = perSecond;
+  }
+
+  allows(now: number): boolean {
+    const gained = ((now - this.#at) * this.#perSecond) / 1000;
+    this.#left = Math.min(this.#perSecond, this.#left + gained);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left -= 1;
+    return true;
+  }
+}

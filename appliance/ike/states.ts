@@ -1,0 +1,194 @@
+import type { Path } from '../lib/net.ts';
+import type { Failure, Peer } from './api.ts';
+import type { KeyPair } from './crypto/key-exchange.ts';
+import type { IkeKeys, IkeSuite } from './crypto/keys.ts';
+import type { Opener, Sealer } from './crypto/sealed.ts';
+import type { Family } from './family.ts';
+import type { Nat } from './nat.ts';
+import type { Sent } from './retransmit.ts';
+import type { ReceivedHeader } from './wire/header.ts';
+import type { Payload } from './wire/payloads.ts';
+
+/*
+ * Theory of operation
+ *
+ *   initiator   initSent ------> authSent ----+
+ *                                             +--> established --> closing --> closed
+ *   responder   initAnswered -----------------+        |                         ^
+ *        (refused, or closed by the peer)  +-----------+--> spent ---------------+
+ *
+ * One value of `IkeState` is one IKE SA. A state holds what is valid in it and nothing else; the functions in
+ * `exchanges/` take a state and give the next one, and put what is to be done outside into the turn, in order.
+ *
+ * An established SA has at most one request of its own under way (`task`; RFC 7296 2.3, window 1). What to do next is
+ * not queued: it follows from the state and the clock (`upkeep.ts`), so nothing can be forgotten or done twice.
+ *
+ * A rekey of the IKE SA makes a second one. Both share a `Family`, the child SAs; exactly one SA owns it. When both
+ * ends rekey at once there are two new SAs for a moment, and the nonces say which one becomes the owner (RFC 7296
+ * 2.8.1); until then the peer's is the family's `heir`.
+ */
+
+/** What both ends know after IKE_SA_INIT, or after the rekey that made the SA. */
+export interface Channel {
+  /** We are the original initiator of this IKE SA. */
+  readonly initiator: boolean;
+  readonly spiInitiator: Uint8Array;
+  readonly spiResponder: Uint8Array;
+  readonly suite: IkeSuite;
+  /** The peer sent moat's vendor id. */
+  readonly moat: boolean;
+  readonly keys: IkeKeys;
+  readonly sealer: Sealer;
+  readonly opener: Opener;
+}
+
+/** The last request of the peer and what it was told, to be told again bit by bit (RFC 7296 2.1). */
+export interface Answered {
+  readonly request: Uint8Array;
+  readonly answer: Uint8Array;
+}
+
+/** Message ids, RFC 7296 2.2. */
+export interface Requests {
+  /** Of our next request. */
+  readonly next: number;
+  /** Of the peer's next request. */
+  readonly expected: number;
+  readonly answered: Answered | null;
+}
+
+export interface Nonces {
+  readonly initiator: Uint8Array;
+  readonly responder: Uint8Array;
+}
+
+export interface InitSent {
+  readonly name: 'initSent';
+  readonly peer: Peer;
+  readonly spi: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly keyPair: KeyPair;
+  readonly cookie: Uint8Array | null;
+  readonly sent: Sent;
+  /** How often the peer made us begin again (COOKIE, INVALID_KE_PAYLOAD); bounded. */
+  readonly restarts: number;
+  /** The worst news so far. Anybody can forge it, so a better answer is awaited until `at`. */
+  readonly refusal: { readonly failure: Failure; readonly detail: string; readonly at: number } | null;
+}
+
+export interface InitAnswered {
+  readonly name: 'initAnswered';
+  readonly channel: Channel;
+  readonly path: Path;
+  readonly nat: Nat;
+  readonly nonces: Nonces;
+  readonly answered: Answered;
+  readonly expiresAt: number;
+}
+
+export interface AuthSent {
+  readonly name: 'authSent';
+  readonly peer: Peer;
+  readonly channel: Channel;
+  readonly path: Path;
+  readonly nat: Nat;
+  readonly nonces: Nonces;
+  /** The peer's IKE_SA_INIT message, which its AUTH covers. */
+  readonly initAnswer: Uint8Array;
+  /** Our inbound SPI of the first child SA. */
+  readonly childSpi: number;
+  readonly sent: Sent;
+}
+
+interface ChildTask {
+  readonly kind: 'child';
+  readonly sent: Sent;
+  /** Inbound SPI of the child that is rekeyed; null: a new one, because the last is gone. */
+  readonly replaces: number | null;
+  readonly tunnel: number;
+  readonly spi: number;
+  readonly nonce: Uint8Array;
+  readonly keyPair: KeyPair | null;
+  /** The peer rekeys the same child at the same time: what its exchange made. */
+  readonly rival: { readonly spi: number; readonly nonces: Nonces } | null;
+}
+
+interface IkeTask {
+  readonly kind: 'ike';
+  readonly sent: Sent;
+  readonly spi: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly keyPair: KeyPair;
+  readonly rival: { readonly nonces: Nonces } | null;
+}
+
+interface DeleteTask {
+  readonly kind: 'delete';
+  readonly sent: Sent;
+}
+
+interface LivenessTask {
+  readonly kind: 'liveness';
+  readonly sent: Sent;
+}
+
+export type Task = ChildTask | IkeTask | DeleteTask | LivenessTask;
+export type TaskOf<Kind extends Task['kind']> = Extract<Task, { kind: Kind }>;
+
+export interface Established {
+  readonly name: 'established';
+  readonly peer: Peer;
+  readonly channel: Channel;
+  readonly path: Path;
+  readonly nat: Nat;
+  readonly requests: Requests;
+  readonly family: Family;
+  readonly task: Task | null;
+  /** The peer says that it has no other SA with us (RFC 7296 2.4). */
+  readonly initialContact: boolean;
+  readonly createdAt: number;
+  readonly rekeyAt: number;
+  readonly hardAt: number;
+  readonly rekeys: number;
+  /** When the peer last proved to be alive. */
+  readonly heardAt: number;
+  /** If it does not own the family by then, it is deleted; its peer should have done so. */
+  readonly retireAt: number;
+}
+
+/** A DELETE of the IKE SA is under way; the children are gone, or belong to another SA. */
+export interface Closing {
+  readonly name: 'closing';
+  readonly peer: Peer;
+  readonly channel: Channel;
+  readonly path: Path;
+  readonly nat: Nat;
+  readonly requests: Requests;
+  readonly family: Family;
+  /** The DELETE, or before it an older request whose answer nobody wants any more (window 1). */
+  readonly sent: Sent;
+  readonly deleteSent: boolean;
+  readonly giveUpAt: number;
+}
+
+/** Nothing is left but the last answer, in case the peer did not get it. */
+export interface Spent {
+  readonly name: 'spent';
+  readonly answered: Answered;
+  readonly expiresAt: number;
+}
+
+export interface Closed {
+  readonly name: 'closed';
+}
+export const closed: Closed = { name: 'closed' };
+
+export type IkeState = InitSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
+
+/** A message whose header fits the SA; `payloads` are the decoded, authenticated ones (plain in IKE_SA_INIT). */
+export interface Incoming {
+  readonly header: ReceivedHeader;
+  readonly bytes: Uint8Array;
+  readonly path: Path;
+  readonly payloads: readonly Payload[];
+}

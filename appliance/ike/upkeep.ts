@@ -1,0 +1,153 @@
+import type { Path } from '../lib/net.ts';
+import { beginClosing, drop, owns } from './channel.ts';
+import { wipeKeys } from './crypto/keys.ts';
+import { failAuth } from './exchanges/ike-auth.ts';
+import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
+import { beginChild } from './exchanges/rekey-child.ts';
+import { beginIkeRekey } from './exchanges/rekey-ike.ts';
+import { fail } from './exchanges/sa-init.ts';
+import { amendChild, type Child, removeLingering } from './family.ts';
+import { nextRetry, retryDeadline, type Sent } from './retransmit.ts';
+import { type AuthSent, type Closing, closed, type Established, type IkeState, type InitSent } from './states.ts';
+import type { Turn } from './turn.ts';
+
+/* What time does to an IKE SA. `wakeAt` and `tend` belong together: the one says when the other has something to do. */
+
+const never = Number.POSITIVE_INFINITY;
+
+export function wakeAt(state: IkeState): number {
+  switch (state.name) {
+    case 'initSent':
+      return Math.min(retryDeadline(state.sent.retry), state.refusal?.at ?? never);
+    case 'initAnswered':
+    case 'spent':
+      return state.expiresAt;
+    case 'authSent':
+      return retryDeadline(state.sent.retry);
+    case 'closing':
+      return Math.min(state.sent.retry.nextAt, state.giveUpAt);
+    case 'established':
+      return wakeEstablished(state);
+    case 'closed':
+      return never;
+  }
+}
+
+function wakeEstablished(state: Established): number {
+  const { family, task } = state;
+  const own = owns(state);
+  const lingering = own ? Math.min(...family.lingering.map((each) => each.at)) : never;
+  if (task !== null) return Math.min(retryDeadline(task.sent.retry), lingering);
+  if (!own) return state.retireAt;
+  return Math.min(
+    lingering,
+    state.rekeyAt,
+    state.hardAt,
+    livenessAt(state),
+    recreateAt(state),
+    ...family.children.map(wakeChild),
+  );
+}
+
+function wakeChild(child: Child): number {
+  if (child.phase === 'deleteWanted') return 0;
+  if (child.phase === 'superseded') return child.retireAt;
+  return child.phase === 'live' ? Math.min(child.rekeyAt, child.hardAt) : never;
+}
+
+function livenessAt(state: Established): number {
+  const seconds = state.peer.livenessSeconds;
+  return seconds > 0 ? state.heardAt + seconds * 1000 : never;
+}
+
+/** Only one end asks for a new child, so that there are not two: the initiator of the IKE SA. */
+function recreateAt(state: Established): number {
+  return state.channel.initiator && state.family.children.length === 0 ? state.family.recreateAt : never;
+}
+
+export function tend(state: IkeState, turn: Turn): IkeState {
+  if (wakeAt(state) > turn.now) return state;
+  switch (state.name) {
+    case 'initSent':
+      return tendInit(state, turn);
+    case 'authSent':
+      return tendAuth(state, turn);
+    case 'closing':
+      return tendClosing(state, turn);
+    case 'established':
+      return tendEstablished(state, turn);
+    case 'initAnswered':
+      turn.world.count('halfOpenExpired');
+      wipeKeys(state.channel.keys);
+      return closed;
+    default:
+      return closed;
+  }
+}
+
+/** RFC 7296 2.1: the same octets, to where the peer is now. */
+function resend(sent: Sent, path: Path, turn: Turn): Sent {
+  turn.emit({ kind: 'send', bytes: sent.bytes, path });
+  turn.world.count('retransmitted');
+  return { ...sent, retry: nextRetry(sent.retry, turn) };
+}
+
+function tendInit(state: InitSent, turn: Turn): IkeState {
+  const { peer, sent, refusal } = state;
+  const over = turn.now >= sent.retry.giveUpAt;
+  if (refusal !== null && (over || turn.now >= refusal.at)) return fail(peer, refusal, sent.path, turn);
+  if (over) return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SA_INIT' }, sent.path, turn);
+  return { ...state, sent: resend(sent, sent.path, turn) };
+}
+
+function tendAuth(state: AuthSent, turn: Turn): IkeState {
+  if (turn.now >= state.sent.retry.giveUpAt) {
+    return failAuth(state, { failure: 'noAnswer', detail: 'no answer to IKE_AUTH' }, turn);
+  }
+  return { ...state, sent: resend(state.sent, state.path, turn) };
+}
+
+function tendClosing(state: Closing, turn: Turn): IkeState {
+  if (turn.now >= state.giveUpAt) {
+    wipeKeys(state.channel.keys);
+    return closed;
+  }
+  return { ...state, sent: resend(state.sent, state.path, turn) };
+}
+
+function tendEstablished(state: Established, turn: Turn): IkeState {
+  const own = owns(state);
+  if (own) removeLingering(state.family, turn);
+  const { task } = state;
+  if (task !== null) {
+    const { retry } = task.sent;
+    if (turn.now >= retry.giveUpAt) return drop(state, { failure: 'peerDead', detail: 'no answer' }, turn);
+    return turn.now < retry.nextAt ? state : { ...state, task: { ...task, sent: resend(task.sent, state.path, turn) } };
+  }
+  if (own) return beginWork(state, turn);
+  return turn.now >= state.retireAt ? beginClosing(state, { failure: null, detail: '' }, turn) : state;
+}
+
+/** The next request of ours, the most urgent first. */
+function beginWork(state: Established, turn: Turn): IkeState {
+  const { family } = state;
+  const { now } = turn;
+  if (now >= state.hardAt) {
+    return beginClosing(
+      state,
+      { failure: 'peerRefused', detail: 'the IKE SA could not be rekeyed in its lifetime' },
+      turn,
+    );
+  }
+  for (const child of family.children) {
+    const over =
+      (child.phase === 'live' && now >= child.hardAt) || (child.phase === 'superseded' && now >= child.retireAt);
+    if (over) amendChild(family, child.spiIn, { phase: 'deleteWanted' });
+  }
+  if (family.children.some((child) => child.phase === 'deleteWanted')) return beginChildDelete(state, turn);
+  if (now >= state.rekeyAt) return beginIkeRekey(state, turn);
+  const due = family.children.find((child) => child.phase === 'live' && now >= child.rekeyAt);
+  if (due !== undefined) return beginChild(state, due, turn);
+  if (now >= recreateAt(state)) return beginChild(state, null, turn);
+  return now >= livenessAt(state) ? beginLiveness(state, turn) : state;
+}

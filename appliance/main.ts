@@ -1,0 +1,78 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { version } from './lib/version.ts';
+
+const defaultState = process.getuid?.() === 0 ? '/run/moat' : join(homedir(), '.moat');
+const stateOption = () =>
+  new Option('--state <dir>', 'where the control socket is').env('MOAT_STATE').default(defaultState);
+const jsonOption = () => new Option('--json', 'print JSON for programs');
+
+// Each command loads its own code only: `moat status` is asked often, and need not read what `run` needs.
+const program = new Command('moat')
+  .description('The tunnel of a home or a portal: run it, see how it is, and why.')
+  .version(version)
+  .showHelpAfterError()
+  .addHelpText(
+    'after',
+    `
+Examples:
+  moat keygen --out identity.key       make this box's key; prints the public half for the other side
+  moat check home.toml                 is the configuration right? names each wrong field
+  moat run --config home.toml          run in the foreground; log lines are JSON on stdout
+  moat status                          what is up, what is not, and whose fault it is`,
+  );
+
+program
+  .command('run')
+  .description('run the tunnel in the foreground until SIGTERM or SIGINT; SIGHUP reads the configuration again')
+  .requiredOption('--config <file>', 'configuration, TOML or JSON')
+  .addOption(stateOption())
+  .addOption(
+    new Option('--log-level <level>', 'least important line to print')
+      .choices(['debug', 'info', 'warn', 'error'])
+      .default('info'),
+  )
+  .action(async (options) => (await import('./supervisor/run.ts')).run(options));
+
+program
+  .command('status')
+  .description('show tunnels, traffic and drops; exits with 0 when up, 1 when something is wrong, 2 when not running')
+  .addOption(stateOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
+
+program
+  .command('check')
+  .description('read a configuration as `run` would and name each wrong field; exits with 1 when it is refused')
+  .argument('<file>', 'configuration, TOML or JSON')
+  .addOption(jsonOption())
+  .action(async (file, options) => (await import('./commands/check.ts')).checkCommand(file, options));
+
+program
+  .command('keygen')
+  .description('make an Ed25519 identity; the private half goes to a file that only its owner can read')
+  .requiredOption('--out <file>', 'file for the private key; never overwritten')
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/keygen.ts')).keygenCommand(options));
+
+program
+  .command('rekey')
+  .description('make new keys now instead of at the end of the lifetime')
+  .argument('<what>', 'child or ike')
+  .option('--peer <name>', 'only this peer')
+  .addOption(stateOption())
+  .action(async (what, options) => (await import('./commands/control.ts')).rekeyCommand(what, options));
+
+program
+  .command('reload')
+  .description('read the configuration again, as SIGHUP does')
+  .addOption(stateOption())
+  .action(async (options) => (await import('./commands/control.ts')).reloadCommand(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`moat: ${(error as Error).message}\n`);
+  process.exitCode = (error as { exitCode?: number }).exitCode ?? 2;
+}

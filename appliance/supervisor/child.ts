@@ -1,0 +1,100 @@
+/** One process of a service: started with no more rights than its row says, heard line by line, spoken to over IPC. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chownSync, mkdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { serviceDirectory } from '../config/slices.ts';
+import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { ServiceRow } from './services.ts';
+
+export interface ChildEvents {
+  message(message: FromService): void;
+  /** One line of stdout or stderr. */
+  line(line: string): void;
+  /** Once, after the last message and line. */
+  exited(detail: string): void;
+}
+
+interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const longestLine = 16_384;
+
+/** @throws {Error} when the state directory cannot be made; a program that is missing is told by `exited`. */
+export function startChild(row: ServiceRow, stateDirectory: string, events: ChildEvents): ChildProcess {
+  const user = userNamed(row.user);
+  const directory = serviceDirectory(stateDirectory, row.name);
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  if (user) chownSync(directory, user.uid, user.gid);
+  const [file = '', ...rest] = commandLine(row, stateDirectory, process.getuid?.() === 0, user);
+  const child = spawn(file, rest, {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: 'advanced',
+    env: {
+      PATH: process.env.PATH,
+      LANG: 'C.UTF-8',
+      HOME: directory,
+      MOAT_LOG_LEVEL: process.env.MOAT_LOG_LEVEL,
+      // Compiled once: the next start, which somebody may be waiting for, takes half the time.
+      NODE_COMPILE_CACHE: `${directory}/.compiled`,
+    },
+    cwd: '/',
+    // Ctrl-C in a terminal reaches its whole group; the order of the end is the supervisor's.
+    detached: true,
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface({ input: stream }).on('line', (line) => events.line(line.slice(0, longestLine)));
+  }
+  child.on('message', (message) => events.message(message as FromService));
+  child.on('error', (error) => {
+    if (child.pid === undefined) events.exited(`could not be started: ${error.message}`);
+  });
+  child.on('exit', (code, signal) => events.exited(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  return child;
+}
+
+/** False when the process is gone or its channel is full to the brim. */
+export function tell(child: ChildProcess, message: ToTunnel): boolean {
+  return child.connected && child.send(message, () => {});
+}
+
+/**
+ * The parent-death signal makes sure that a killed supervisor leaves nothing running behind its back; the next one could not
+ * speak to it. Capabilities are ambient, so that `ip` has those of the tunnel; nothing can be gained by any program.
+ */
+export function commandLine(row: ServiceRow, state: string, root: boolean, user: User | null): string[] {
+  const node = [
+    process.execPath,
+    `--max-old-space-size=${row.heapMegabytes}`,
+    '--disable-warning=ExperimentalWarning',
+    row.script,
+    ...row.arguments(state),
+  ];
+  if (!root) return ['setpriv', '--pdeathsig=KILL', '--no-new-privs', ...node];
+  const capabilities = ['-all', ...row.capabilities.map((name) => `+${name}`)].join(',');
+  const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : [];
+  return [
+    'setpriv',
+    ...identity,
+    `--inh-caps=${capabilities}`,
+    `--ambient-caps=${capabilities}`,
+    `--bounding-set=${capabilities}`,
+    '--no-new-privs',
+    '--pdeathsig=KILL',
+    ...node,
+  ];
+}
+
+const known = new Map<string, User | null>();
+
+/** Asked once for each name: users do not come and go on a box. */
+function userNamed(name: string): User | null {
+  let user = known.get(name);
+  if (user === undefined) {
+    const [, , uid, gid] = spawnSync('getent', ['passwd', name], { encoding: 'utf8' }).stdout?.split(':') ?? [];
+    user = uid === undefined || gid === undefined ? null : { uid: Number(uid), gid: Number(gid) };
+    known.set(name, user);
+  }
+  return user;
+}

@@ -1,0 +1,60 @@
+/** The one table of services. A new service is a row here and a slice in `config/slices.ts`. */
+import { fileURLToPath } from 'node:url';
+import type { LoadedConfig } from '../config/files.ts';
+import type { Role } from '../config/schema.ts';
+import { dhcpSlice, dnsSlice, serviceDirectory, tunnelSlice } from '../config/slices.ts';
+
+/** Linux capabilities, in setpriv's spelling. */
+export type Capability = 'net_admin' | 'net_raw' | 'net_bind_service' | 'sys_time';
+
+export interface ServiceRow {
+  readonly name: string;
+  readonly script: string;
+  readonly arguments: (stateDirectory: string) => readonly string[];
+  /** Its own user and group; where they do not exist it stays root with no more than its capabilities. */
+  readonly user: string;
+  readonly capabilities: readonly Capability[];
+  readonly roles: readonly Role[];
+  /** Null where the configuration has no work for it. */
+  readonly slice: (loaded: LoadedConfig, stateDirectory: string) => unknown;
+  /** Megabytes of JavaScript heap, above which a leak becomes a restart instead of a box without memory. */
+  readonly heapMegabytes: number;
+}
+
+const script = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+/** In the order of their start; they stop in the opposite one, so that what the others stand on goes last. */
+export const services: readonly ServiceRow[] = [
+  {
+    name: 'tunnel',
+    script: script('tunnel/main.ts'),
+    arguments: () => [],
+    user: 'moat-tunnel',
+    // Device, routes and forwarding; ESP as protocol 50; UDP 500.
+    capabilities: ['net_admin', 'net_raw', 'net_bind_service'],
+    roles: ['home', 'portal'],
+    slice: tunnelSlice,
+    heapMegabytes: 1024,
+  },
+  {
+    name: 'dns',
+    script: script('lan/dns/main.ts'),
+    arguments: () => [],
+    user: 'moat-dns',
+    capabilities: ['net_bind_service'],
+    roles: ['home', 'portal'],
+    slice: dnsSlice,
+    heapMegabytes: 96,
+  },
+  {
+    name: 'dhcp',
+    script: script('lan/dhcp/main.ts'),
+    arguments: (stateDirectory) => ['--state', serviceDirectory(stateDirectory, 'dhcp')],
+    user: 'moat-dhcp',
+    // Port 67; ARP and frames to clients that have no address yet.
+    capabilities: ['net_bind_service', 'net_raw'],
+    roles: ['home', 'portal'],
+    slice: dhcpSlice,
+    heapMegabytes: 96,
+  },
+];

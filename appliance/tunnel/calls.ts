@@ -1,0 +1,69 @@
+import type { Config } from '../config/schema.ts';
+import type { Failure } from '../ike/api.ts';
+import type { Env } from '../lib/env.ts';
+import { type HomeEvent, type HomeState, startHome, step, wakeAt } from './home.ts';
+
+interface Call {
+  readonly addresses: readonly string[];
+  readonly state: HomeState;
+  /** The address called last. */
+  readonly address: string | null;
+}
+
+/** The calling machines of all peers of a home; a portal has none, as it calls nobody. */
+export class Calls {
+  readonly #calls = new Map<string, Call>();
+
+  constructor(config: Config) {
+    this.configure(config);
+  }
+
+  /** Peers that stay keep their state; new ones are due at once. */
+  configure(config: Config): void {
+    const peers = new Map(config.role === 'home' ? config.peers.map((peer) => [peer.name, peer]) : []);
+    for (const name of this.#calls.keys()) if (!peers.has(name)) this.#calls.delete(name);
+    for (const [name, { addresses }] of peers) {
+      const { state, address } = this.#calls.get(name) ?? { state: startHome(0), address: null };
+      this.#calls.set(name, { addresses, state, address });
+    }
+  }
+
+  state(peer: string): HomeState | null {
+    return this.#calls.get(peer)?.state ?? null;
+  }
+
+  address(peer: string): string | null {
+    return this.#calls.get(peer)?.address ?? null;
+  }
+
+  wakeAt(): number {
+    return Math.min(...[...this.#calls.values()].map(({ state }) => wakeAt(state)));
+  }
+
+  /** Whom to call now. */
+  due(env: Env): { peer: string; address: string }[] {
+    return [...this.#calls.keys()].flatMap((peer) => {
+      const address = this.#step(peer, { kind: 'wake' }, env);
+      return address === null ? [] : [{ peer, address }];
+    });
+  }
+
+  established(peer: string, env: Env): void {
+    this.#step(peer, { kind: 'established' }, env);
+  }
+
+  lost(peer: string, failure: Failure, detail: string, env: Env): void {
+    this.#step(peer, { kind: 'lost', failure, detail }, env);
+  }
+
+  /** The address to call, if the step came to that. */
+  #step(peer: string, event: HomeEvent, env: Env): string | null {
+    const call = this.#calls.get(peer);
+    if (!call) return null;
+    const { state, effects } = step(call.state, event, call.addresses.length, env);
+    const [effect] = effects;
+    const address = effect === undefined ? call.address : (call.addresses[effect.addressIndex] ?? null);
+    this.#calls.set(peer, { ...call, state, address });
+    return effect === undefined ? null : address;
+  }
+}

@@ -1,0 +1,63 @@
+/** The tunnel as a process of its own, under the supervisor. */
+import { pino } from 'pino';
+import { loadedFromSlice, type TunnelSlice } from '../config/slices.ts';
+import type { FromService, ToTunnel } from '../lib/messages.ts';
+import { TunnelService } from './service.ts';
+
+const log = pino({
+  level: process.env.MOAT_LOG_LEVEL ?? 'info',
+  base: { service: 'tunnel' },
+  timestamp: pino.stdTimeFunctions.isoTime,
+});
+let service: TunnelService | null = null;
+
+function tell(message: FromService): void {
+  process.send?.(message);
+}
+
+async function configure(revision: number, slice: TunnelSlice): Promise<void> {
+  try {
+    const loaded = loadedFromSlice(slice);
+    if (service) await service.reconfigure(loaded);
+    else {
+      service = new TunnelService(loaded, log);
+      service.start();
+    }
+    tell({ kind: 'configured', revision });
+  } catch (error) {
+    tell({ kind: 'refused', revision, problem: (error as Error).message });
+  }
+}
+
+async function stop(): Promise<never> {
+  await service?.stop();
+  process.exit(0);
+}
+
+async function receive(message: ToTunnel): Promise<void> {
+  switch (message.kind) {
+    case 'configure':
+      return configure(message.revision, message.slice as TunnelSlice);
+    case 'probe':
+      tell({ kind: 'probed', id: message.id, ...(service?.probe() ?? { ok: false, detail: 'not configured' }) });
+      return;
+    case 'describe':
+      tell({ kind: 'status', id: message.id, status: service?.status() ?? null });
+      return;
+    case 'rekey':
+      service?.rekey(message.what, message.peer);
+      return;
+    case 'stop':
+      return stop();
+  }
+}
+
+// One at a time: what is asked after a configuration is about that configuration.
+let last = Promise.resolve();
+process.on('message', (message: ToTunnel) => {
+  last = last.then(() => receive(message));
+});
+// Without a supervisor nobody keeps us; the next one starts a tunnel of its own.
+process.on('disconnect', () => void stop());
+process.on('SIGTERM', () => void stop());
+tell({ kind: 'started' });

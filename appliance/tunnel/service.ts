@@ -1,0 +1,289 @@
+/**
+ * The tunnel's shell: the one place where the IKE core, the data plane, the host's network, the clock and chance meet.
+ * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
+ */
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import { type Dataplane, type DataplaneEvent, openDataplane } from '../../native/index.ts';
+import type { LoadedConfig } from '../config/files.ts';
+import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
+import { sourceAddressFor } from '../host/source-address.ts';
+import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
+import { createIkeEndpoint } from '../ike/endpoint.ts';
+import type { Env } from '../lib/env.ts';
+import { Calls } from './calls.ts';
+import { ikePeers } from './peers.ts';
+import { performOn } from './perform.ts';
+import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
+import { Ledger } from './traffic.ts';
+
+/** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
+const aliveIntervalMs = 2000;
+const firstReopenMs = 1000;
+const longestReopenMs = 30_000;
+/** How long a graceful stop waits for the answers to its DELETEs. */
+const farewellMs = 2000;
+
+const endpointOptions = { cookieThreshold: 100, halfOpenLimit: 10_000 };
+
+export class TunnelService {
+  readonly #log: Logger;
+  readonly #ledger = new Ledger();
+  readonly #failures = new Map<string, NonNullable<PeerFacts['failure']>>();
+  /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
+  readonly #upSince = new Map<string, number>();
+  #loaded: LoadedConfig;
+  #endpoint: IkeEndpoint;
+  #calls: Calls;
+  #dataplane: Dataplane | null = null;
+  #dataplaneProblem: string | null = null;
+  #networkProblem: string | null = null;
+  #reopenMs = firstReopenMs;
+  #timer: NodeJS.Timeout | undefined;
+  #aliveTimer: NodeJS.Timeout | undefined;
+  #reopenTimer: NodeJS.Timeout | undefined;
+  #stopping = false;
+
+  constructor(loaded: LoadedConfig, log: Logger) {
+    this.#log = log;
+    this.#loaded = loaded;
+    this.#endpoint = this.#makeEndpoint();
+    this.#calls = new Calls(loaded.config);
+  }
+
+  start(): void {
+    this.#open();
+    this.#aliveTimer = setInterval(() => this.#reportAlive(), aliveIntervalMs);
+  }
+
+  /** Changes to another configuration. Peers that stay the same keep their SAs. */
+  async reconfigure(loaded: LoadedConfig): Promise<void> {
+    const before = this.#loaded.config;
+    const after = loaded.config;
+    this.#loaded = loaded;
+    if (JSON.stringify([before.tunnel, before.role]) !== JSON.stringify([after.tunnel, after.role])) {
+      await this.#close();
+      this.#endpoint = this.#makeEndpoint();
+      this.#calls = new Calls(after);
+      this.#open();
+      return;
+    }
+    const names = new Set(after.peers.map(({ name }) => name));
+    for (const { name } of before.peers) {
+      if (!names.has(name)) this.#perform(this.#endpoint.removePeer(name, this.#env()));
+    }
+    for (const peer of ikePeers(loaded)) this.#endpoint.setPeer(peer);
+    this.#calls.configure(after);
+    await this.#applyNetwork();
+    this.#wake();
+  }
+
+  rekey(what: 'child' | 'ike', peer: string | null): void {
+    const names = this.#loaded.config.peers.map(({ name }) => name);
+    for (const name of peer === null ? names : [peer]) this.#step({ kind: 'rekey', peer: name, what });
+  }
+
+  /** Whether it does its own work; a peer that is away is not its fault. */
+  probe(): { ok: boolean; detail: string } {
+    const problem = this.#dataplaneProblem ?? this.#networkProblem;
+    if (problem !== null) return { ok: false, detail: problem };
+    const up = this.#endpoint.status(performance.now()).filter(({ children }) => children.length > 0).length;
+    return { ok: true, detail: `${up} of ${this.#loaded.config.peers.length} peers have a tunnel` };
+  }
+
+  status(): TunnelStatus {
+    const { now } = this.#env();
+    const sas = this.#dataplane?.saStats() ?? [];
+    const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
+    const traffic = this.#ledger.totals(sas);
+    return tunnelStatus({
+      now,
+      config: this.#loaded.config,
+      problems: [this.#dataplaneProblem, this.#networkProblem].filter((problem) => problem !== null),
+      peers: this.#loaded.config.peers.map((config) => ({
+        config,
+        call: this.#calls.state(config.name),
+        failure: this.#failures.get(config.name) ?? null,
+        upSince: this.#upSince.get(config.name) ?? null,
+        traffic: traffic(config.name),
+        ike: ikeByPeer.get(config.name) ?? null,
+      })),
+      dataplane: this.#dataplane?.counters() ?? null,
+      securityAssociations: sas,
+      ikeDrops: this.#endpoint.counters(),
+    });
+  }
+
+  /** Says goodbye to every peer, waits a little for the answers, and gives everything back. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#aliveTimer);
+    await this.#close();
+    await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
+      this.#log.warn({ problem: error.message }, 'networkNotCleared');
+    });
+  }
+
+  #makeEndpoint(): IkeEndpoint {
+    const natTraversalPort = this.#loaded.config.tunnel.ports.natTraversal;
+    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort });
+    for (const peer of ikePeers(this.#loaded)) endpoint.setPeer(peer);
+    return endpoint;
+  }
+
+  #open(): void {
+    clearTimeout(this.#reopenTimer);
+    const { interface: name, mtu, ports, replayWindow } = this.#loaded.config.tunnel;
+    try {
+      this.#dataplane = openDataplane({ tun: { name, mtu }, ports, replayWindow }, (event) => this.#receive(event));
+    } catch (error) {
+      this.#dataplaneProblem = (error as Error).message;
+      this.#log.error({ problem: this.#dataplaneProblem, retrySeconds: this.#reopenMs / 1000 }, 'dataplaneNotOpened');
+      this.#reopenTimer = setTimeout(() => this.#open(), this.#reopenMs);
+      this.#reopenMs = Math.min(longestReopenMs, this.#reopenMs * 2);
+      return;
+    }
+    this.#dataplaneProblem = null;
+    this.#reopenMs = firstReopenMs;
+    this.#log.info({ interface: name, mtu, ports }, 'dataplaneOpened');
+    void this.#applyNetwork().then(() => this.#wake());
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#reopenTimer);
+    for (const { name } of this.#loaded.config.peers) this.#step({ kind: 'close', peer: name });
+    const deadline = performance.now() + farewellMs;
+    while (this.#endpoint.status(performance.now()).length > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    clearTimeout(this.#timer);
+    const closing = this.#dataplane;
+    this.#dataplane = null;
+    await closing?.close();
+  }
+
+  async #applyNetwork(): Promise<void> {
+    try {
+      await applyNetwork(networkPlan(this.#loaded.config));
+      this.#networkProblem = null;
+    } catch (error) {
+      this.#networkProblem = (error as Error).message;
+      this.#log.error({ problem: this.#networkProblem }, 'networkNotApplied');
+    }
+  }
+
+  #env(): Env {
+    return { now: performance.now(), random: (length) => new Uint8Array(randomBytes(length)) };
+  }
+
+  #receive(event: DataplaneEvent): void {
+    switch (event.kind) {
+      case 'datagram':
+      case 'expiring':
+        this.#step(event);
+        return;
+      case 'acquire':
+        // Homes call without being asked and portals cannot call: nothing to do but to know that it happens.
+        this.#log.debug(event, 'acquire');
+    }
+  }
+
+  #reportAlive(): void {
+    for (const { direction, idleMs, tunnel } of this.#dataplane?.saStats() ?? []) {
+      if (direction === 'inbound' && idleMs !== null && idleMs < aliveIntervalMs) this.#step({ kind: 'alive', tunnel });
+    }
+  }
+
+  #step(event: IkeEvent): void {
+    this.#perform(this.#endpoint.step(event, this.#env()));
+    this.#arm();
+  }
+
+  #wake(): void {
+    if (this.#dataplane === null) return;
+    if (!this.#stopping) {
+      for (const call of this.#calls.due(this.#env())) void this.#call(call.peer, call.address);
+    }
+    this.#step({ kind: 'wake' });
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const at = Math.min(this.#endpoint.wakeAt(), this.#stopping ? Number.POSITIVE_INFINITY : this.#calls.wakeAt());
+    if (at === Number.POSITIVE_INFINITY) return;
+    // setTimeout may fire a fraction of a millisecond early; rounding up saves a wasted turn.
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(at - performance.now())));
+  }
+
+  async #call(peer: string, address: string): Promise<void> {
+    const { ike } = this.#loaded.config.tunnel.ports;
+    try {
+      const local = { address: await sourceAddressFor(address), port: ike };
+      this.#log.info({ peer, address }, 'calling');
+      this.#step({ kind: 'initiate', peer, path: { local, remote: { address, port: ike } } });
+    } catch (error) {
+      const detail = `no route from here: ${(error as NodeJS.ErrnoException).code}`;
+      this.#lost(peer, 'noAnswer', detail, address);
+    }
+  }
+
+  #perform(effects: readonly IkeEffect[]): void {
+    for (const effect of effects) this.#performOne(effect);
+  }
+
+  #performOne(effect: IkeEffect): void {
+    if (effect.kind === 'report') {
+      this.#report(effect.report);
+      return;
+    }
+    // Effects of the last farewell may come after the data plane is gone.
+    if (this.#dataplane === null) return;
+    if (effect.kind === 'removeInbound' || effect.kind === 'removeOutbound') {
+      const direction = effect.kind === 'removeInbound' ? 'inbound' : 'outbound';
+      this.#ledger.keep(this.#dataplane.saStats(), direction, effect.spi);
+    }
+    performOn(this.#dataplane, effect);
+  }
+
+  #report(report: IkeReport): void {
+    const { kind, ...fields } = report;
+    const failed = kind === 'failed' || (kind === 'ikeClosed' && report.failure !== null);
+    this.#log[failed ? 'warn' : 'info'](fields, kind);
+    switch (report.kind) {
+      case 'childEstablished':
+        this.#ledger.name(report.tunnel, report.peer);
+        this.#failures.delete(report.peer);
+        if (!this.#upSince.has(report.peer)) this.#upSince.set(report.peer, performance.now());
+        this.#calls.established(report.peer, this.#env());
+        return;
+      case 'ikeClosed':
+        // A DELETE that we asked for ourselves: the peer is called again like after any other end.
+        this.#lost(report.peer, report.failure ?? 'peerClosed', report.detail, null);
+        return;
+      case 'failed':
+        if (report.peer !== null) this.#lost(report.peer, report.failure, report.detail, report.path.remote.address);
+        return;
+    }
+  }
+
+  #lost(peer: string, failure: Failure, detail: string, address: string | null): void {
+    const config = this.#loaded.config.peers.find(({ name }) => name === peer);
+    if (!config) return;
+    // `replaced` is the end of an old SA whose successor is already there.
+    if (failure === 'replaced') return;
+    this.#upSince.delete(peer);
+    this.#failures.set(peer, {
+      failure,
+      facts: {
+        peer,
+        address: address ?? this.#calls.address(peer) ?? 'an unknown address',
+        localId: this.#loaded.config.identity.id,
+        remoteId: config.id,
+        detail,
+      },
+    });
+    this.#calls.lost(peer, failure, detail, this.#env());
+    this.#arm();
+  }
+}

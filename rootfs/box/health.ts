@@ -1,0 +1,88 @@
+/**
+ * Watches a start until its end is known: the box came up, the box does its work, or an update on trial failed within its
+ * time and the other slot is booted. Then this process ends; the supervisor watches the tunnel from there on.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { askControl } from '../../appliance/supervisor/control.ts';
+import { judge, sameState, type Verdict } from './boot-state.ts';
+import { mustRun, readBootState, readText, readVault, runningSlot, writeBootState, writeVault } from './disk.ts';
+import { type Facts, judgeWork, type Page } from './probe.ts';
+import { keepReport } from './report.ts';
+import type { BoxSettings } from './seed.ts';
+
+const stateFolder = '/var/lib/moat/state';
+const configFolder = '/run/moat/config';
+/** An update that does not work is gone five minutes after it was first booted; the kernel's part comes off. */
+const trialSeconds = 240;
+const pollMs = 2000;
+const pageTimeoutMs = 20_000;
+
+async function main(): Promise<void> {
+  const slot = runningSlot();
+  const before = readBootState();
+  const isTrial = before.trial === slot;
+  if (!isTrial && before.trial !== null) reportFailedUpdate();
+  conclude('up', null);
+  const box = JSON.parse(readText(`${configFolder}/box.json`) ?? '{}') as BoxSettings;
+  for (;;) {
+    const work = judgeWork(await facts(box), box);
+    if (work.ok) return succeeded(isTrial);
+    if (isTrial && uptimeSeconds() > trialSeconds) return failed(work.reason, work.sentence);
+    await pause(pollMs);
+  }
+}
+
+/** @returns whether the box is to restart. */
+function conclude(verdict: Verdict, reason: string | null): boolean {
+  const state = readBootState();
+  const { state: next, restart } = judge(state, runningSlot(), verdict, reason);
+  if (!sameState(state, next)) writeBootState(next);
+  return restart;
+}
+
+function succeeded(isTrial: boolean): void {
+  conclude('proven', null);
+  const text = readText(`${configFolder}/source.toml`);
+  const { vault } = readVault();
+  if (text !== null && vault.lastGood !== text) writeVault({ ...vault, lastGood: text });
+  if (isTrial) keepReport('update', { result: 'committed', slot: runningSlot() });
+  console.log(
+    `moat: works in slot ${runningSlot()} at ${uptimeSeconds().toFixed(0)} s${isTrial ? ', update committed' : ''}`,
+  );
+}
+
+function failed(reason: string, sentence: string): void {
+  console.log(`moat: the update does not work (${sentence}), going back`);
+  keepReport('update', { result: 'rolled back', slot: runningSlot(), reason, sentence });
+  if (conclude('failed', reason)) mustRun('systemctl', ['reboot']);
+}
+
+function reportFailedUpdate(): void {
+  keepReport('update', { result: 'rolled back', reason: 'no-boot', sentence: 'The new version did not come up.' });
+}
+
+async function facts(box: BoxSettings): Promise<Facts> {
+  const status = await askControl(stateFolder, { kind: 'status' }).catch(() => null);
+  if (status === null || !status.ok) return { state: null, sentence: '', page: null };
+  const { state, sentence } = status.status;
+  const page = state === 'up' && box.probe !== undefined ? await fetchPage(box.probe) : null;
+  return { state, sentence, page };
+}
+
+async function fetchPage(url: string): Promise<Page> {
+  const started = performance.now();
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(pageTimeoutMs), redirect: 'manual' });
+    const octets = (await response.arrayBuffer()).byteLength;
+    return { status: response.status, octets, seconds: (performance.now() - started) / 1000, error: '' };
+  } catch (error) {
+    const cause = (error as { cause?: { code?: string } }).cause?.code;
+    return { status: 0, octets: 0, seconds: 0, error: cause ?? (error as Error).name };
+  }
+}
+
+function uptimeSeconds(): number {
+  return Number(readText('/proc/uptime')?.split(' ')[0] ?? 0);
+}
+
+await main();

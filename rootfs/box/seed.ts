@@ -1,0 +1,56 @@
+/**
+ * From the moat.toml that a person edited to what runs. The table `[box]` is this image's own; the rest is the appliance's
+ * configuration. Enrolment has its place here: a file that names a portal and a code instead of a tunnel would become a
+ * configuration by asking that portal (`Seed` gets a kind of its own), and everything after `Seed` stays as it is.
+ */
+import { parse as parseToml } from 'smol-toml';
+import { z } from 'zod';
+import { ConfigError, problemsOf } from '../../appliance/config/problems.ts';
+import { parseConfig } from '../../appliance/config/schema.ts';
+
+const box = z.strictObject({
+  /** A page on the corporate side: fetching it is part of the proof that a new version works. */
+  probe: z.url({ protocol: /^http$/ }).optional(),
+  /** Octets per second that fetching `probe` must reach for a new version to be kept. */
+  probeFloor: z.int().min(0).default(0),
+  /** A root shell on the console. Who can write this file holds the box in their hands. */
+  console: z.boolean().default(false),
+  /** Public keys, one per line of authorized_keys; none: ssh does not run. */
+  sshKeys: z.array(z.string().regex(/^ssh-[a-z0-9-]+ [A-Za-z0-9+/=]+( [^\n]*)?$/)).default([]),
+});
+
+export type BoxSettings = z.output<typeof box>;
+
+export interface Seed {
+  /** What the appliance reads as its configuration. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly box: BoxSettings;
+  /** Addresses of the LAN port with their prefix lengths: the box's own addresses inside the networks it brings. */
+  readonly lanAddresses: readonly string[];
+}
+
+export const keyFile = 'identity.key';
+
+/** @throws {ConfigError} with a sentence per wrong field. */
+export function parseSeed(text: string): Seed {
+  const { box: own = {}, ...rest } = parseTable(text);
+  const settings = box.safeParse(own);
+  if (!settings.success) throw new ConfigError(problemsOf(settings.error, own));
+  const identity = { privateKeyFile: keyFile, ...(rest.identity as object | undefined) };
+  const config = { ...rest, identity };
+  const { tunnel } = parseConfig(config);
+  const lanAddresses = tunnel.sourceAddresses.map((address) => {
+    const around = tunnel.networks.find((network) => network.address.includes(':') === address.includes(':'));
+    return `${address}/${around?.length ?? (address.includes(':') ? 64 : 24)}`;
+  });
+  return { config, box: settings.data, lanAddresses };
+}
+
+function parseTable(text: string): Record<string, unknown> {
+  try {
+    return parseToml(text);
+  } catch (error) {
+    const [what = ''] = (error as Error).message.split('\n');
+    throw new ConfigError([{ field: '', message: `moat.toml cannot be read: ${what}` }]);
+  }
+}

@@ -1,0 +1,47 @@
+# Sourced by rootfs/build: turns the bootstrapped Debian in $root into the box.
+
+version=$(node -p 'require(process.argv[1]).version' "$top/package.json")
+# A build between releases says which commit it is; the number is what updates compare.
+serial=$SOURCE_DATE_EPOCH
+release=$(basename "$(echo "$out"/kernel/boot/vmlinuz-*)"); release=${release#vmlinuz-}
+product=$root/usr/lib/moat
+
+say 'copying kernel modules, appliance and addon'
+cp -a "$out/kernel/usr/lib/modules" "$root/usr/lib/"
+
+mkdir -p "$product/node_modules/.bin"
+(cd "$top" && git ls-files appliance rootfs/box 'native/*.ts' package.json | grep -v '\.test\.ts$' | tar -cf - -T -) | tar -xf - -C "$product"
+make_addons
+cp "$top/node_modules/node-linux-$node_arch/bin/node" "$product/node_modules/.bin/node"
+"$top/node_modules/.bin/node" "$top/rootfs/runtime-packages.ts" | while read -r package; do
+  mkdir -p "$product/$(dirname "$package")"
+  cp -a "$top/$package" "$product/$(dirname "$package")/"
+done
+find "$product/node_modules" \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name test -o -name '*.md' -o -name 'src' \) \
+  -not -path '*/.bin/*' -prune -exec rm -rf {} +
+ln -sfn /usr/lib/moat/appliance/bin/moat "$root/usr/bin/moat"
+ln -sfn /usr/lib/moat/node_modules/.bin/node "$root/usr/bin/node"
+
+say 'configuring'
+cp -a "$top/rootfs/overlay/." "$root/"
+chroot "$root" systemd-sysusers >/dev/null 2>&1 || fail 'systemd-sysusers failed in the root'
+chroot "$root" systemctl --quiet mask getty.target chrony.service ssh.service ssh.socket systemd-timesyncd.service >/dev/null 2>&1 || true
+chroot "$root" systemctl --quiet enable systemd-networkd.service moat-prepare.service moat-early-firewall.service moat.service moat-health.service \
+  moat-console.service moat-ssh.service 2>/dev/null
+ln -sfn /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
+chroot "$root" passwd --quiet --lock root
+while read -r line; do
+  case $line in '#'* | '') continue ;; esac
+  # The patterns are meant to be expanded, below the root.
+  (cd "$root" && rm -rf $line)
+done <"$top/rootfs/prune.txt"
+: >"$root/etc/machine-id"
+rm -rf "$root/etc/resolv.conf"; ln -s /run/moat/resolv.conf "$root/etc/resolv.conf"
+printf 'moat %s (%s)\n' "$version" "$serial" >"$root/etc/issue"
+printf '{ "version": "%s", "serial": %s, "board": "%s" }\n' "$version" "$serial" "$board" >"$root/usr/lib/moat/release.json"
+# The factory copy: /var as a new box has it, read-only for ever.
+mkdir -p "$root/usr/share/factory" "$root/var/lib/moat"
+rm -rf "$root/usr/share/factory/var"; cp -a "$root/var" "$root/usr/share/factory/var"
+in_tools depmod -b "/build/$arch/root" "$release"
+rm -rf "$root/boot" "$root/home" "$root/media" "$root/srv" "$root/opt"
+find "$root/dev" -mindepth 1 -delete
