@@ -118,7 +118,8 @@ export async function newDatabaseAddress(kind: DatabaseKind): Promise<string> {
 }
 
 /** A PostgreSQL costs seconds and a Debian package: `npm test` asks for it, `npm run check` does without. */
-export const testedKinds: readonly DatabaseKind[] = process.env.MOAT_TEST_POSTGRES === '1' ? ['sqlite', 'postgres'] : ['sqlite'];
+export const testedKinds: readonly DatabaseKind[] =
+  process.env.MOAT_TEST_POSTGRES === '1' ? ['sqlite', 'postgres'] : ['sqlite'];
 
 /** One test per database; each gets an empty one of its own. */
 export function onBoth(name: string, body: (database: Database, address: string) => Promise<void>): void {
