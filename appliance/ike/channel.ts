@@ -26,6 +26,7 @@ interface ChannelInput {
   readonly spiInitiator: Uint8Array;
   readonly spiResponder: Uint8Array;
   readonly suite: IkeSuite;
+  readonly moat: boolean;
   readonly keys: IkeKeys;
 }
 

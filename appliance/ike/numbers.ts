@@ -75,6 +75,8 @@ export const notifyTypes = {
   INTERMEDIATE_EXCHANGE_SUPPORTED: 16438,
   ADDITIONAL_KEY_EXCHANGE: 16441,
   USE_AGGFRAG: 16442,
+  /** Private use (RFC 7296 3.10.1), only between peers that know each other's vendor id. */
+  MOAT_CAPABILITIES: 40961,
 } as const;
 export type NotifyName = keyof typeof notifyTypes;
 

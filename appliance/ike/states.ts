@@ -35,6 +35,8 @@ export interface Channel {
   readonly spiInitiator: Uint8Array;
   readonly spiResponder: Uint8Array;
   readonly suite: IkeSuite;
+  /** The peer sent moat's vendor id. */
+  readonly moat: boolean;
   readonly keys: IkeKeys;
   readonly sealer: Sealer;
   readonly opener: Opener;

@@ -77,7 +77,7 @@ function childStatus(child: Child, now: number): ChildSaStatus {
     spiIn: child.spiIn.toString(16).padStart(8, '0'),
     spiOut: child.spiOut.toString(16).padStart(8, '0'),
     ...child.suite,
-    mode: 'tunnel',
+    mode: child.aggfrag ? 'aggfrag' : 'tunnel',
     encapsulation: child.encapsulation,
     localSelectors: child.local,
     remoteSelectors: child.remote,

@@ -4,6 +4,15 @@ import type { Secret } from './secret.ts';
 /** AEAD transforms for ESP; all with a 16-octet ICV (RFC 4106, RFC 7634). */
 export type EspCipher = 'aes-128-gcm-16' | 'aes-256-gcm-16' | 'chacha20-poly1305';
 
+/** Private abilities of the data plane, used only where both ends announced them by moat's own notify. */
+export interface Capabilities {
+  /** Answers path probes (RFC 8899); of use only with `aggfrag`. */
+  readonly pathProbes: boolean;
+  readonly superPackets: boolean;
+}
+
+export const noCapabilities: Capabilities = { pathProbes: false, superPackets: false };
+
 /** What both directions of an ESP security association have in common. */
 interface EspSa {
   /** The tunnel (one CHILD_SA and all its rekeyed successors) that this SA belongs to; 1 and up. */
@@ -20,6 +29,8 @@ interface EspSa {
   readonly remote: readonly Selector[];
   /** AGGFRAG payloads (RFC 9347) were negotiated; then nothing else is carried. */
   readonly aggfrag: boolean;
+  /** None when absent. */
+  readonly capabilities?: Capabilities;
 }
 
 export interface InboundSa extends EspSa {}

@@ -86,11 +86,12 @@ export class ServiceRunner {
     return this.#ask('describe', timeoutMs).catch(() => null);
   }
 
-  async prove(timeoutMs = 5000): Promise<Proof> {
-    return this.#ask('probe', timeoutMs).catch((error: Error) => ({
-      ok: false,
-      detail: error.message,
-    })) as Promise<Proof>;
+  async prove(timeoutMs = 5000): Promise<Proof & { readonly answered: boolean }> {
+    try {
+      return { ...((await this.#ask('probe', timeoutMs)) as Proof), answered: true };
+    } catch (error) {
+      return { ok: false, detail: (error as Error).message, answered: false };
+    }
   }
 
   send(message: ToTunnel): void {

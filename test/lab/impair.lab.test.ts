@@ -118,6 +118,14 @@ describe('impair', { skip }, () => {
     assert.equal(fits.lost, 0);
   });
 
+  test('fragments eaten: what would have to be cut vanishes, what fits passes', async () => {
+    await world.internet.impair({ mtu: 1300, fragments: 'eaten' });
+    assert.equal((await flow({ octets: 1301, rateMbit: 1, seconds: 0.5, port: 5006 })).received, 0);
+    assert.equal((await flow({ octets: 1300, rateMbit: 1, seconds: 0.5, port: 5007 })).lost, 0);
+    // Larger than the interface: the sender's own kernel cuts it, and the internet eats the pieces.
+    assert.equal((await flow({ octets: 2000, rateMbit: 1, seconds: 0.5, port: 5008 })).received, 0);
+  });
+
   test('blocked: a port, a protocol, one direction', async () => {
     await world.internet.impair({ up: { block: ['udp:5004', 'icmp'] } });
     assert.equal((await flow({ port: 5004, seconds: 0.2 })).received, 0);

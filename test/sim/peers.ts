@@ -39,6 +39,12 @@ function algorithms(chance: Chance): { ike: IkeAlgorithms; esp: EspAlgorithms } 
   };
 }
 
+/** Of each side's own: they have to agree on what both have. */
+function features(chance: Chance): Pick<Peer, 'aggfrag' | 'capabilities'> {
+  const capabilities = { pathProbes: chance.happens(0.7), superPackets: chance.happens(0.7) };
+  return { aggfrag: chance.happens(0.7), capabilities };
+}
+
 /** The same agreement seen from home and from the portal. */
 export function agreement(chance: Chance, changes: Partial<Peer>): { home: Peer; portal: Peer } {
   const seeds = { home: chance.bytes(32), portal: chance.bytes(32) };
@@ -61,6 +67,7 @@ export function agreement(chance: Chance, changes: Partial<Peer>): { home: Peer;
   const corporate = [selectorOf(parsePrefix('0.0.0.0/0')), selectorOf(parsePrefix('::/0'))];
   return {
     home: {
+      ...features(chance),
       ...common,
       name: 'portal',
       localId: homeId,
@@ -71,6 +78,7 @@ export function agreement(chance: Chance, changes: Partial<Peer>): { home: Peer;
       remoteSelectors: corporate,
     },
     portal: {
+      ...features(chance),
       ...common,
       name: 'home-1',
       localId: portalId,

@@ -5,6 +5,7 @@ import { answer, beginClosing, saKey, sealMessage } from '../channel.ts';
 import { childKeys, wipeKeys } from '../crypto/keys.ts';
 import { prove, proves, type SignedOctets, strangersKey } from '../crypto/proof.ts';
 import { installChild, newFamily } from '../family.ts';
+import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
 import type { Nat } from '../nat.ts';
 import { acceptEsp, chooseEsp, offerEsp } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
@@ -73,6 +74,7 @@ export function beginAuth({ state, channel, nat, nonces, initAnswer }: Agreement
     { type: 'IDr', body: identificationOf(peer.remoteId) },
     { type: 'AUTH', body: proof },
     { type: 'SA', body: offerEsp(peer.esp, spiOctets(childSpi), false) },
+    ...offerFeatures(peer, channel),
     { type: 'TSi', body: peer.localSelectors },
     { type: 'TSr', body: peer.remoteSelectors },
   ];
@@ -202,14 +204,16 @@ function respondFirstChild(state: Established, nonces: Nonces, message: Incoming
   const tunnel = turn.world.newTunnel();
   const keys = childKeys({ prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null });
   const spiOut = new Reader(chosen.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(message.payloads));
   installChild(
     state,
-    { tunnel, spiIn, spiOut, suite, local, remote, keys, initiator: false, rekeys: 0, activate: 'now' },
+    { tunnel, spiIn, spiOut, suite, local, remote, keys, features, initiator: false, rekeys: 0, activate: 'now' },
     turn,
   );
   report(turn, { kind: 'childEstablished', peer: peer.name, tunnel, rekeyed: false });
   return [
     { type: 'SA', body: chosen.answer(spiOctets(spiIn)) },
+    ...featurePayloads(features, channel),
     { type: 'TSi', body: remote },
     { type: 'TSr', body: local },
   ];
@@ -295,11 +299,12 @@ function installFirstChild(host: Established, state: AuthSent, message: Incoming
   const { suite } = accepted;
   const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null });
   const spiOut = new Reader(accepted.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(message.payloads));
   const tunnel = turn.world.newTunnel();
   const spiIn = state.childSpi;
   installChild(
     host,
-    { tunnel, spiIn, spiOut, suite, local, remote, keys, initiator: true, rekeys: 0, activate: 'now' },
+    { tunnel, spiIn, spiOut, suite, local, remote, keys, features, initiator: true, rekeys: 0, activate: 'now' },
     turn,
   );
   return null;

@@ -14,6 +14,7 @@ import {
   removeChild,
   supersede,
 } from '../family.ts';
+import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
 import { acceptEsp, chooseEsp, groupOctets, groupOf, offerEsp } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between } from '../retransmit.ts';
@@ -57,6 +58,7 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
   const payloads: Payload[] = [
     ...(replaces ? [{ type: 'N', body: notifyAboutEsp('REKEY_SA', replaces.spiIn) } as const] : []),
     { type: 'SA', body: offerEsp(peer.esp, spiOctets(spi), true) },
+    ...offerFeatures(peer, state.channel),
     { type: 'Nonce', body: nonce },
     ...(keyPair
       ? [{ type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } } as const]
@@ -132,12 +134,14 @@ function makeChild(
   const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
   const spiIn = turn.world.newEspSpi(turn);
   const spiOut = new Reader(chosen.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(payloads));
   const tunnel = replaces?.tunnel ?? turn.world.newTunnel();
   // RFC 7296 2.8: the initiator may not be ready to receive before it has the answer.
   const activate = replaces ? { afterInbound: spiIn } : 'now';
   const rekeys = replaces ? replaces.rekeys + 1 : 0;
   const answered: Payload[] = [
     { type: 'SA', body: chosen.answer(spiOctets(spiIn)) },
+    ...featurePayloads(features, channel),
     { type: 'Nonce', body: nonces.responder },
     ...(keyPair
       ? [{ type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } } as const]
@@ -145,7 +149,19 @@ function makeChild(
     { type: 'TSi', body: remote },
     { type: 'TSr', body: local },
   ];
-  const child = { tunnel, spiIn, spiOut, suite, local, remote, keys, initiator: false, rekeys, activate } as const;
+  const child = {
+    tunnel,
+    spiIn,
+    spiOut,
+    suite,
+    local,
+    remote,
+    keys,
+    features,
+    initiator: false,
+    rekeys,
+    activate,
+  } as const;
   return { child, payloads: answered, nonces };
 }
 
@@ -206,6 +222,7 @@ function readAnswer(
   const nonces = { initiator: task.nonce, responder: responderNonce };
   const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
   const spiOut = new Reader(accepted.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(payloads));
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
   const rekeys = task.replaces === null ? 0 : (old?.rekeys ?? 0) + 1;
   const { tunnel, spi: spiIn } = task;
@@ -217,6 +234,7 @@ function readAnswer(
     local,
     remote,
     keys,
+    features,
     initiator: true,
     rekeys,
     activate: 'now',
@@ -235,7 +253,7 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {
     ...{ tunnel: task.tunnel, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
-    ...{ encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
+    ...{ aggfrag: false, encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
   };
   state.family.children = [...state.family.children, useless];
   return postpone(state, task, turn);

@@ -80,6 +80,7 @@ function makeSuccessor(state: Established, message: Incoming, turn: Turn): Made 
   const chosen = chooseIke(find(payloads, 'SA') ?? [], state.peer.ike, present, 8);
   if (chosen === null) return { refusal: notifyOf('NO_PROPOSAL_CHOSEN') };
   const { suite, peerSpi } = chosen;
+  const { moat } = state.channel;
   if (suite.keyExchange !== present) {
     return { refusal: notifyOf('INVALID_KE_PAYLOAD', groupOctets(suite.keyExchange)) };
   }
@@ -90,7 +91,7 @@ function makeSuccessor(state: Established, message: Incoming, turn: Turn): Made 
   const nonces = { initiator: initiatorNonce, responder: turn.random(nonceLength) };
   const spis = { initiator: peerSpi, responder: spi };
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared }, oldSecrets(state.channel));
-  const channel = openChannel({ initiator: false, spiInitiator: peerSpi, spiResponder: spi, suite, keys });
+  const channel = openChannel({ initiator: false, spiInitiator: peerSpi, spiResponder: spi, suite, moat, keys });
   const answered: Payload[] = [
     { type: 'SA', body: chosen.answer(spi) },
     { type: 'Nonce', body: nonces.responder },
@@ -163,13 +164,14 @@ function readAnswer(
   const responderNonce = find(payloads, 'Nonce');
   if (accepted === null || ke === null || responderNonce === null) return null;
   const { suite, peerSpi } = accepted;
+  const { moat } = state.channel;
   if (suite.keyExchange !== task.keyPair.method || keyExchangeOf(ke.group) !== task.keyPair.method) return null;
   const shared = task.keyPair.agree(ke.data);
   if (shared === null) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
   const spis = { initiator: task.spi, responder: peerSpi };
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared }, oldSecrets(state.channel));
-  const channel = openChannel({ initiator: true, spiInitiator: task.spi, spiResponder: peerSpi, suite, keys });
+  const channel = openChannel({ initiator: true, spiInitiator: task.spi, spiResponder: peerSpi, suite, moat, keys });
   return { successor: succeed(state, channel, turn), nonces };
 }
 

@@ -4,6 +4,7 @@ import type { Failure, IkeAlgorithms, KeyExchange, Peer } from '../api.ts';
 import { openChannel } from '../channel.ts';
 import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
 import { ikeKeys } from '../crypto/keys.ts';
+import { isMoat, vendorPayload } from '../features.ts';
 import { addressHashLength, detectNat, natNotifies } from '../nat.ts';
 import { acceptIke, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
 import { exchangeTypes, identityHash, notifyName, notifyTypes } from '../numbers.ts';
@@ -78,6 +79,7 @@ function send(draft: Draft, turn: Turn): InitSent {
     { type: 'Nonce', body: nonce },
     ...natNotifies(header, path, peer.encapsulation === 'udp' ? turn.random(addressHashLength) : null),
     signatureHashes(),
+    vendorPayload(),
   ];
   if (cookie !== null) payloads.unshift({ type: 'N', body: notifyOf('COOKIE', cookie) });
   const bytes = plainMessage(header, payloads);
@@ -151,7 +153,8 @@ function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent |
   const suite = accepted.suite;
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const keys = ikeKeys({ suite, nonces, spis, shared });
-  const channel = openChannel({ initiator: true, spiInitiator, spiResponder, suite, keys });
+  const moat = isMoat(message.payloads);
+  const channel = openChannel({ initiator: true, spiInitiator, spiResponder, suite, moat, keys });
   const nat = detectNat(message.header, notifies(message.payloads), message.path);
   return beginAuth({ state, channel, nat, nonces, initAnswer: message.bytes }, turn);
 }
@@ -178,21 +181,26 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
   const spiResponder = turn.world.newIkeSpi(turn);
   const header: Header = { ...message.header, spiResponder, fromInitiator: false, response: true };
   const nonces = { initiator: nonce, responder: turn.random(nonceLength) };
+  const nat = detectNat(message.header, notifies(message.payloads), message.path);
+  // Where a NAT is, or the caller pretends one, it is not needed, and would be untrue in the caller's status.
+  const pretends = turn.world.pretendsNat() && !nat.local && !nat.remote;
   const bytes = plainMessage(header, [
     { type: 'SA', body: chosen.answer(none) },
     { type: 'KE', body: { group: ke.group, data: keyPair.publicValue } },
     { type: 'Nonce', body: nonces.responder },
-    ...natNotifies(header, message.path, turn.world.pretendsNat() ? turn.random(addressHashLength) : null),
+    ...natNotifies(header, message.path, pretends ? turn.random(addressHashLength) : null),
     signatureHashes(),
+    vendorPayload(),
   ]);
   turn.emit({ kind: 'send', bytes, path: message.path });
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const keys = ikeKeys({ suite: chosen.suite, nonces, spis, shared });
+  const moat = isMoat(message.payloads);
   return {
     name: 'initAnswered',
-    channel: openChannel({ initiator: false, spiInitiator, spiResponder, suite: chosen.suite, keys }),
+    channel: openChannel({ initiator: false, spiInitiator, spiResponder, suite: chosen.suite, moat, keys }),
     path: message.path,
-    nat: detectNat(message.header, notifies(message.payloads), message.path),
+    nat,
     nonces,
     answered: { request: message.bytes, answer: bytes },
     expiresAt: turn.now + halfOpenMilliseconds,
