@@ -36,8 +36,13 @@ export class Box {
 
   /** Seconds after power on by the box's own clock, when it says that it does its work. */
   async works(seconds = bootSeconds): Promise<{ slot: string; at: number }> {
-    const [, slot = '', at = ''] = await this.see(/moat: works in slot ([ab]) at (\d+) s/, seconds);
+    const [, slot = '', at = ''] = await this.see(/moat: works in slot ([ab]) at (\d+) s[^\n]*\n/, seconds);
     return { slot, at: Number(at) };
+  }
+
+  /** The box's own key, in base64. */
+  async publicKey(): Promise<string> {
+    return (await this.see(/moat: public key (\S+)\n/))[1] ?? '';
   }
 
   /** What a command says in the box's own shell (needs `console = true` in moat.toml). */

@@ -26,6 +26,15 @@ export class Office {
     this.publicKey = ed25519PublicText(createPrivateKey(key));
   }
 
+  /** What the corporate server gives out below /files. */
+  get files(): string {
+    return join(this.#folder, 'files');
+  }
+
+  url(name: string): string {
+    return `http://${corporateAddress}/files/${name}`;
+  }
+
   async open(): Promise<void> {
     const dhcp = [
       'dnsmasq',
