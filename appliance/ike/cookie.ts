@@ -18,7 +18,8 @@ export class CookieJar {
   #changeAt = 0;
 
   make(claim: CookieClaim, env: Env): Uint8Array {
-    return cookie(this.#version, this.#turn(env), claim);
+    const secret = this.#turn(env);
+    return cookie(this.#version, secret, claim);
   }
 
   isRight(presented: Uint8Array, claim: CookieClaim, env: Env): boolean {

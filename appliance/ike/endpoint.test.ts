@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { hex, sameBytes } from '../lib/bytes.ts';
 import { parsePrefix, selectorOf } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
-import { ed25519Pair, Pair, peers } from './pair.ts';
+import { atHome, ed25519Pair, Pair, peers } from './pair.ts';
 
 function installed(pair: Pair) {
   const find = (side: Pair['home']) => {
@@ -236,6 +236,71 @@ test('closing says so, and takes everything along on both sides', () => {
   const closing = pair.portal.reports.find((report) => report.kind === 'ikeClosed');
   assert.equal(closing?.failure, 'peerClosed');
   assert.deepEqual([...pair.home.endpoint.status(0), ...pair.portal.endpoint.status(0)], []);
+});
+
+test('an answer is repeated bit by bit, to where it is asked for, and nothing is done twice', () => {
+  const pair = new Pair();
+  pair.establish();
+  pair.home.step({ kind: 'rekey', peer: 'portal', what: 'child' });
+  const request = pair.home.next();
+  pair.portal.hear(request);
+  const answer = pair.portal.next();
+  const effects = pair.portal.effects.length;
+  const elsewhere = { ...request.path, local: { address: '203.0.113.9', port: 99 } };
+  pair.portal.hear({ bytes: request.bytes, path: elsewhere });
+  const again = pair.portal.next();
+  assert.equal(hex(again.bytes), hex(answer.bytes));
+  assert.deepEqual(again.path.remote, elsewhere.local);
+  assert.equal(pair.portal.effects.length, effects);
+});
+
+test('message ids out of turn are dropped', () => {
+  const pair = new Pair();
+  pair.establish();
+  pair.home.step({ kind: 'rekey', peer: 'portal', what: 'child' });
+  const old = pair.home.next();
+  pair.portal.hear(old);
+  pair.home.hear(pair.portal.next());
+  pair.portal.hear(pair.home.next()); // the next request
+  pair.portal.wire.length = 0;
+  pair.portal.hear(old);
+  assert.deepEqual(pair.portal.wire, []);
+  assert.equal(pair.portal.endpoint.counters().wrongMessageId, 1);
+});
+
+test('behind a NAT both ends go to port 4500, and only who is behind it sends keepalives', () => {
+  const pair = new Pair();
+  pair.initiate();
+  const outside = { address: '203.0.113.7', port: 23_456 };
+  const through = (message: { bytes: Uint8Array; path: typeof atHome }) => ({
+    bytes: message.bytes,
+    path: { ...message.path, local: outside },
+  });
+  pair.portal.hear(through(pair.home.next()));
+  const back = (message: { bytes: Uint8Array; path: typeof atHome }) => ({
+    bytes: message.bytes,
+    path: { ...message.path, remote: { ...atHome.local, port: message.path.local.port } },
+  });
+  pair.home.hear(back(pair.portal.next()));
+  const auth = pair.home.next();
+  assert.deepEqual([auth.path.local.port, auth.path.remote.port], [4500, 4500]);
+  pair.portal.hear(through(auth));
+  pair.home.hear(back(pair.portal.next()));
+  const { home, portal } = installed(pair);
+  assert.deepEqual([home.outbound.encapsulation, portal.outbound.encapsulation], ['udp', 'udp']);
+  assert.deepEqual([home.outbound.keepaliveSeconds, portal.outbound.keepaliveSeconds], [20, 0]);
+  assert.deepEqual([home.outbound.followPeer, portal.outbound.followPeer], [false, true]);
+  assert.deepEqual(portal.outbound.path.remote, outside);
+});
+
+test('ESP in UDP without a NAT, when the peer is to have it', () => {
+  const pair = new Pair({ home: { encapsulation: 'udp' } });
+  pair.initiate();
+  pair.settle();
+  const { home, portal } = installed(pair);
+  assert.deepEqual([home.outbound.encapsulation, portal.outbound.encapsulation], ['udp', 'udp']);
+  const [status] = pair.home.endpoint.status(0);
+  assert.deepEqual([status?.natLocal, home.outbound.keepaliveSeconds], [false, 0]);
 });
 
 test('a peer that answers nothing is dead after half a minute', () => {

@@ -2,6 +2,7 @@ import type { InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
 import type { Peer } from './api.ts';
 import type { ChildKeys } from './crypto/keys.ts';
+import type { ChildFeatures } from './features.ts';
 import type { Nat } from './nat.ts';
 import type { EspSuite } from './negotiate.ts';
 import { between } from './retransmit.ts';
@@ -27,6 +28,7 @@ export interface Child {
   readonly suite: EspSuite;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
+  readonly aggfrag: boolean;
   readonly encapsulation: OutboundSa['encapsulation'];
   readonly phase: ChildPhase;
   readonly createdAt: number;
@@ -70,6 +72,7 @@ export interface NewChild {
   readonly suite: EspSuite;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
+  readonly features: ChildFeatures;
   readonly keys: ChildKeys;
   /** We began the exchange that made it. */
   readonly initiator: boolean;
@@ -102,14 +105,15 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
     retireAt: Number.POSITIVE_INFINITY,
   };
   const encapsulation = encapsulationOf(host, turn);
-  const added: Child = { encapsulation, tunnel, spiIn, spiOut, suite, local, remote, rekeys, phase, ...times };
+  const { aggfrag } = child.features;
+  const added: Child = { aggfrag, encapsulation, tunnel, spiIn, spiOut, suite, local, remote, rekeys, phase, ...times };
   host.family.children = [...host.family.children, added];
   host.family.recreateAt = Number.POSITIVE_INFINITY;
 }
 
 function directions(host: Host, child: NewChild, turn: Turn): { inbound: InboundSa; outbound: OutboundSa } {
-  const { tunnel, suite, local, remote, keys, initiator } = child;
-  const common = { tunnel, cipher: suite.cipher, esn: suite.esn, local, remote, aggfrag: false };
+  const { tunnel, suite, local, remote, features, keys, initiator } = child;
+  const common = { tunnel, cipher: suite.cipher, esn: suite.esn, local, remote, ...features };
   const outbound: OutboundSa = {
     ...common,
     spi: child.spiOut,

@@ -32,6 +32,8 @@ export function peers(changes: { home?: Partial<Peer>; portal?: Partial<Peer> } 
     lifetimes: { childRekeySeconds: 3_600, ikeRekeySeconds: 14_400 },
     livenessSeconds: 0,
     encapsulation: 'auto',
+    aggfrag: true,
+    capabilities: { pathProbes: true, superPackets: false },
     keepaliveSeconds: 20,
   } as const;
   const ends = { localAuth: psk(), remoteAuth: psk() };

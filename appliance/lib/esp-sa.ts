@@ -4,6 +4,15 @@ import type { Secret } from './secret.ts';
 /** AEAD transforms for ESP; all with a 16-octet ICV (RFC 4106, RFC 7634). */
 export type EspCipher = 'aes-128-gcm-16' | 'aes-256-gcm-16' | 'chacha20-poly1305';
 
+/** Private abilities of the data plane, used only where both ends announced them by moat's own notify. */
+export interface Capabilities {
+  /** Answers path probes (RFC 8899); of use only with `aggfrag`. */
+  readonly pathProbes: boolean;
+  readonly superPackets: boolean;
+}
+
+export const noCapabilities: Capabilities = { pathProbes: false, superPackets: false };
+
 /** What both directions of an ESP security association have in common. */
 interface EspSa {
   /** The tunnel (one CHILD_SA and all its rekeyed successors) that this SA belongs to; 1 and up. */
@@ -20,6 +29,10 @@ interface EspSa {
   readonly remote: readonly Selector[];
   /** AGGFRAG payloads (RFC 9347) were negotiated; then nothing else is carried. */
   readonly aggfrag: boolean;
+  /** Lower the MSS of TCP connections to what fits one envelope; normally true, and true when absent. */
+  readonly clampMss?: boolean;
+  /** None when absent. */
+  readonly capabilities?: Capabilities;
 }
 
 export interface InboundSa extends EspSa {}
@@ -32,6 +45,13 @@ export interface OutboundSa extends EspSa {
   readonly keepaliveSeconds: number;
   /** Move the path to where fresh authenticated packets come from (RFC 7296 2.23): only if we are not behind a NAT. */
   readonly followPeer: boolean;
+  /** With AGGFRAG: milliseconds that bulk traffic may wait for company in its envelope, 0 to 1000; 0 when absent: only what waits anyway. */
+  readonly aggregationDelayMs?: number;
+  /**
+   * Without AGGFRAG, for a packet larger than an envelope: `fragment` (when absent) sends an envelope that IP fragments, so that the packet
+   * arrives in one piece; `ptb` tells the sender of a packet with DF what fits, by ICMP.
+   */
+  readonly tooBig?: 'fragment' | 'ptb';
   /**
    * `now`: this SA replaces the tunnel's current outbound SA.
    * `afterInbound`: it waits until the inbound SA of that SPI has received an authenticated packet, or

@@ -22,11 +22,18 @@ interface Tunnel {
 }
 
 export type EspPacket = {
+  readonly encapsulation: 'udp' | 'none';
   readonly spi: number;
   readonly key: string;
   readonly sequence: number;
   readonly number: number;
 };
+
+/** All that both ends of an SA must have alike, not only the key. */
+function agreementOf(sa: InboundSa | OutboundSa): string {
+  const { cipher, esn, aggfrag, capabilities } = sa;
+  return `${hex(sa.key.reveal())} ${JSON.stringify([cipher, esn, aggfrag, capabilities])}`;
+}
 
 /**
  * A data plane without cryptography: a packet is "sealed" by naming its SPI, the very key and the sequence number, and
@@ -71,11 +78,11 @@ export class Dataplane {
   #installInbound(sa: InboundSa): void {
     if (this.#everUsed.has(sa.spi)) this.#fail(`inbound SPI ${sa.spi} is used a second time`);
     this.#everUsed.add(sa.spi);
-    this.#inbound.set(sa.spi, { sa, key: hex(sa.key.reveal()), seen: new Set() });
+    this.#inbound.set(sa.spi, { sa, key: agreementOf(sa), seen: new Set() });
   }
 
   #installOutbound(sa: OutboundSa): void {
-    const outbound = { sa, key: hex(sa.key.reveal()), path: sa.path, sequence: 0 };
+    const outbound = { sa, key: agreementOf(sa), path: sa.path, sequence: 0 };
     const tunnel = this.#tunnels.get(sa.tunnel) ?? { active: null, waiting: [] };
     this.#tunnels.set(sa.tunnel, tunnel);
     if (sa.activate === 'now') tunnel.active = outbound;
@@ -110,7 +117,9 @@ export class Dataplane {
     if (active === undefined) return null;
     active.sequence += 1;
     const { sa, key, sequence, path } = active;
-    return { packet: { spi: sa.spi, key, sequence, number }, path };
+    const { encapsulation, spi } = sa;
+    if (encapsulation === 'udp' && path.local.port !== 4500) this.#fail(`ESP in UDP from port ${path.local.port}`);
+    return { packet: { encapsulation, spi, key, sequence, number }, path };
   }
 
   /** The tunnel on which a fresh packet came; null when it was dropped. */

@@ -7,6 +7,7 @@ export type Datagram =
   | { readonly kind: 'ike'; readonly bytes: Uint8Array }
   | {
       readonly kind: 'esp';
+      readonly encapsulation: 'udp' | 'none';
       readonly spi: number;
       readonly key: string;
       readonly sequence: number;
@@ -69,12 +70,18 @@ export class Internet {
   send(datagram: Datagram, path: Path): void {
     this.sent += 1;
     const { loss, duplication } = this.weather;
-    const lost = this.partitioned || this.#chance.happens(loss);
+    const lost = this.partitioned || this.#chance.happens(loss) || this.#isBareThroughNat(datagram, path);
     this.#onSend(datagram, path, lost ? 'lost' : 'sent');
     if (lost) return;
     const from = this.#translate(path.local);
     this.#deliverLater(datagram, from, path.remote);
     if (this.#chance.happens(duplication)) this.#deliverLater(datagram, from, path.remote);
+  }
+
+  /** No NAT here knows protocol 50. */
+  #isBareThroughNat(datagram: Datagram, path: Path): boolean {
+    if (datagram.kind !== 'esp' || datagram.encapsulation === 'udp') return false;
+    return this.#nats.some((nat) => nat.inside === path.local.address || nat.outside === path.remote.address);
   }
 
   #deliverLater(datagram: Datagram, from: Endpoint, to: Endpoint): void {

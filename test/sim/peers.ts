@@ -29,14 +29,27 @@ function algorithms(chance: Chance): { ike: IkeAlgorithms; esp: EspAlgorithms } 
   // ECP-256 is the cheaper one here, so most worlds use it; the others prove that it makes no difference.
   const only: readonly KeyExchange[] = chance.happens(0.8) ? ['ecp256'] : ['x25519', 'ecp256'];
   const cipher = chance.pick(ciphers);
+  const hybrid = chance.happens(0.3) ? ({ additionalKeyExchanges: ['mlkem768', 'none'] } as const) : {};
   return {
-    ike: { ciphers: [cipher, ...ciphers], prfs: [chance.pick(['hmac-sha2-256', 'hmac-sha2-384'])], keyExchanges: only },
+    ike: {
+      ciphers: [cipher, ...ciphers],
+      prfs: [chance.pick(['hmac-sha2-256', 'hmac-sha2-384'])],
+      keyExchanges: only,
+      ...hybrid,
+    },
     esp: {
       ciphers: [cipher],
       keyExchanges: chance.happens(0.5) ? only : [...only, 'none'],
+      ...hybrid,
       esn: chance.pick([[true, false], [true], [false]]),
     },
   };
+}
+
+/** Of each side's own: they have to agree on what both have. */
+function features(chance: Chance): Pick<Peer, 'aggfrag' | 'capabilities'> {
+  const capabilities = { pathProbes: chance.happens(0.7), superPackets: chance.happens(0.7) };
+  return { aggfrag: chance.happens(0.7), capabilities };
 }
 
 /** The same agreement seen from home and from the portal. */
@@ -61,6 +74,7 @@ export function agreement(chance: Chance, changes: Partial<Peer>): { home: Peer;
   const corporate = [selectorOf(parsePrefix('0.0.0.0/0')), selectorOf(parsePrefix('::/0'))];
   return {
     home: {
+      ...features(chance),
       ...common,
       name: 'portal',
       localId: homeId,
@@ -71,6 +85,7 @@ export function agreement(chance: Chance, changes: Partial<Peer>): { home: Peer;
       remoteSelectors: corporate,
     },
     portal: {
+      ...features(chance),
       ...common,
       name: 'home-1',
       localId: portalId,

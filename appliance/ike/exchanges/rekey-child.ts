@@ -14,7 +14,8 @@ import {
   removeChild,
   supersede,
 } from '../family.ts';
-import { acceptEsp, chooseEsp, groupOctets, groupOf, offerEsp } from '../negotiate.ts';
+import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
+import { acceptEsp, chooseEsp, groupOctets, groupOf, offerEsp, withoutAdditional } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between } from '../retransmit.ts';
 import { isWithin, narrowSelectors } from '../selectors.ts';
@@ -56,7 +57,8 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
   const keyPair = method && generateKeyPair(method, turn.random);
   const payloads: Payload[] = [
     ...(replaces ? [{ type: 'N', body: notifyAboutEsp('REKEY_SA', replaces.spiIn) } as const] : []),
-    { type: 'SA', body: offerEsp(peer.esp, spiOctets(spi), true) },
+    { type: 'SA', body: offerEsp(withoutAdditional(peer.esp), spiOctets(spi), true) },
+    ...offerFeatures(peer, state.channel),
     { type: 'Nonce', body: nonce },
     ...(keyPair
       ? [{ type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } } as const]
@@ -116,7 +118,7 @@ function makeChild(
     return { refusal: notifyOf('INVALID_SYNTAX') };
   }
   const present = ke && keyExchangeOf(ke.group);
-  const chosen = chooseEsp(find(payloads, 'SA') ?? [], peer.esp, { present });
+  const chosen = chooseEsp(find(payloads, 'SA') ?? [], withoutAdditional(peer.esp), { present });
   if (chosen === null) return { refusal: notifyOf('NO_PROPOSAL_CHOSEN') };
   const { suite } = chosen;
   const method = suite.keyExchange;
@@ -129,15 +131,24 @@ function makeChild(
   const shared = keyPair && ke ? keyPair.agree(ke.data) : null;
   if (keyPair !== null && shared === null) return { refusal: notifyOf('INVALID_SYNTAX') };
   const nonces = { initiator: initiatorNonce, responder: turn.random(nonceLength) };
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
+  const keys = childKeys({
+    prf: channel.suite.prf,
+    d: channel.keys.d,
+    cipher: suite.cipher,
+    nonces,
+    shared,
+    additional: [],
+  });
   const spiIn = turn.world.newEspSpi(turn);
   const spiOut = new Reader(chosen.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(payloads));
   const tunnel = replaces?.tunnel ?? turn.world.newTunnel();
   // RFC 7296 2.8: the initiator may not be ready to receive before it has the answer.
   const activate = replaces ? { afterInbound: spiIn } : 'now';
   const rekeys = replaces ? replaces.rekeys + 1 : 0;
   const answered: Payload[] = [
     { type: 'SA', body: chosen.answer(spiOctets(spiIn)) },
+    ...featurePayloads(features, channel),
     { type: 'Nonce', body: nonces.responder },
     ...(keyPair
       ? [{ type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } } as const]
@@ -145,7 +156,19 @@ function makeChild(
     { type: 'TSi', body: remote },
     { type: 'TSr', body: local },
   ];
-  const child = { tunnel, spiIn, spiOut, suite, local, remote, keys, initiator: false, rekeys, activate } as const;
+  const child = {
+    tunnel,
+    spiIn,
+    spiOut,
+    suite,
+    local,
+    remote,
+    keys,
+    features,
+    initiator: false,
+    rekeys,
+    activate,
+  } as const;
   return { child, payloads: answered, nonces };
 }
 
@@ -191,7 +214,7 @@ function readAnswer(
 ): { readonly child: NewChild; readonly nonces: Nonces } | null {
   const { peer, channel } = state;
   const { payloads } = message;
-  const accepted = acceptEsp(find(payloads, 'SA') ?? [], peer.esp, true);
+  const accepted = acceptEsp(find(payloads, 'SA') ?? [], withoutAdditional(peer.esp), true);
   const responderNonce = find(payloads, 'Nonce');
   const local = find(payloads, 'TSi') ?? [];
   const remote = find(payloads, 'TSr') ?? [];
@@ -204,8 +227,16 @@ function readAnswer(
   const shared = fits && wanted !== null && task.keyPair && ke ? task.keyPair.agree(ke.data) : null;
   if (!fits || (wanted !== null && shared === null)) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
+  const keys = childKeys({
+    prf: channel.suite.prf,
+    d: channel.keys.d,
+    cipher: suite.cipher,
+    nonces,
+    shared,
+    additional: [],
+  });
   const spiOut = new Reader(accepted.peerSpi).u32();
+  const features = agreeFeatures(peer, channel, notifies(payloads));
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
   const rekeys = task.replaces === null ? 0 : (old?.rekeys ?? 0) + 1;
   const { tunnel, spi: spiIn } = task;
@@ -217,6 +248,7 @@ function readAnswer(
     local,
     remote,
     keys,
+    features,
     initiator: true,
     rekeys,
     activate: 'now',
@@ -230,12 +262,12 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const [proposal] = find(message.payloads, 'SA') ?? [];
   if (proposal === undefined || proposal.spi.length !== 4) return retryLater(state, task, turn);
   const spiOut = new Reader(proposal.spi).u32();
-  const suite = { cipher: 'aes-256-gcm-16', esn: false, keyExchange: null } as const;
+  const suite = { cipher: 'aes-256-gcm-16', esn: false, keyExchange: null, additionalKeyExchange: null } as const;
   const never = Number.POSITIVE_INFINITY;
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {
     ...{ tunnel: task.tunnel, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
-    ...{ encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
+    ...{ aggfrag: false, encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
   };
   state.family.children = [...state.family.children, useless];
   return postpone(state, task, turn);

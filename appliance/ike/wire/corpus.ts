@@ -60,14 +60,15 @@ export function mutate(bytes: Uint8Array, choices: readonly number[]): Uint8Arra
 function mutateOnce(bytes: Uint8Array, choice: number): Uint8Array {
   const at = bytes.length === 0 ? 0 : (choice >>> 12) % bytes.length;
   const value = (choice >>> 4) & 255;
-  switch (choice & 3) {
-    case 0:
-      return bytes.map((octet, i) => (i === at ? value : octet));
+  // Mostly another octet in a place: what changes the length is nearly always noticed at once.
+  switch (choice & 15) {
     case 1:
       return bytes.subarray(0, at);
     case 2:
       return concat(bytes.subarray(0, at), Uint8Array.of(value), bytes.subarray(at));
-    default:
+    case 3:
       return concat(bytes.subarray(0, at), bytes.subarray(at + 1));
+    default:
+      return bytes.map((octet, i) => (i === at ? value : octet));
   }
 }
