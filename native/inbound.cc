@@ -1,5 +1,7 @@
 #include "inbound.h"
 
+#include <algorithm>
+
 #include "classify.h"
 #include "ecn.h"
 #include "mss.h"
@@ -34,21 +36,26 @@ void Inbound::Remove(uint32_t spi) { sas_.erase(spi); }
 void Inbound::Readable(SocketKind kind, uint64_t nowMs) noexcept {
   const size_t count = batch_.Receive(sockets_.Descriptor(kind));
   for (size_t i = 0; i < count; i += 1) {
-    Received received = batch_.At(i, sockets_.Port(kind));
-    const Drop drop = Receive(kind, received, nowMs);
-    if (drop != Drop::kNone) counters_.Count(drop);
+    const Received received = batch_.At(i, sockets_.Port(kind));
+    std::span<uint8_t> left = received.bytes;
+    do {
+      const std::span<uint8_t> datagram = left.first(std::min(left.size(), received.datagramLength));
+      left = left.subspan(datagram.size());
+      const Drop drop = Receive(kind, datagram, received, nowMs);
+      if (drop != Drop::kNone) counters_.Count(drop);
+    } while (!left.empty());
   }
 }
 
-Drop Inbound::Receive(SocketKind kind, Received& received, uint64_t nowMs) noexcept {
-  if (kind == SocketKind::kRaw4) return ReceiveEsp(WithoutIpv4Header(received.bytes), received, nowMs);
-  if (kind == SocketKind::kRaw6) return ReceiveEsp(received.bytes, received, nowMs);
+Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept {
+  if (kind == SocketKind::kRaw4) return ReceiveEsp(WithoutIpv4Header(datagram), received, nowMs);
+  if (kind == SocketKind::kRaw6) return ReceiveEsp(datagram, received, nowMs);
   const bool ikePort = IsIke(kind);
-  switch (ikePort ? ClassifyIkePort(received.bytes) : ClassifyNatTraversalPort(received.bytes)) {
+  switch (ikePort ? ClassifyIkePort(datagram) : ClassifyNatTraversalPort(datagram)) {
     case Datagram::kIke:
-      return PostIke(received.bytes.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
+      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
     case Datagram::kEsp:
-      return ReceiveEsp(received.bytes, received, nowMs);
+      return ReceiveEsp(datagram, received, nowMs);
     case Datagram::kKeepalive:
       return Drop::kNone;
     case Datagram::kMalformed:

@@ -46,7 +46,7 @@ class Inbound : private aggfrag::Receiver {
   void Readable(SocketKind kind, uint64_t nowMs) noexcept;
 
  private:
-  Drop Receive(SocketKind kind, Received& received, uint64_t nowMs) noexcept;
+  Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
   Drop PostIke(std::span<const uint8_t> message, const Path& path) noexcept;
   Drop ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept;
   void Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept;
