@@ -17,6 +17,13 @@ const shuffled = { loss: 0, duplication: 0.2, delay: { least: 1, most: 900 } };
 const awful = { loss: 0.2, duplication: 0.2, delay: { least: 1, most: 1_500 } };
 const quick = { childRekeySeconds: 20, ikeRekeySeconds: 50 };
 
+const hybrid = { additionalKeyExchanges: ['mlkem768', 'none'] } as const;
+/** ML-KEM in every key exchange: rekeys take two exchanges, with all that can come between them. */
+const quantum = {
+  ike: { ciphers: ['aes-256-gcm-16'], prfs: ['hmac-sha2-256'], keyExchanges: ['ecp256'], ...hybrid },
+  esp: { ciphers: ['aes-256-gcm-16'], keyExchanges: ['ecp256'], esn: [true, false], ...hybrid },
+} as const;
+
 function establish(world: World): void {
   for (const box of world.boxes) box.call();
   world.run(2);
@@ -109,6 +116,33 @@ export const scenarios: readonly Scenario[] = [
     options: { weather: jitter },
     play: (world) => withoutLoss(world, () => collide(world, ['child', 'ike'], ['ike', 'child'])),
     settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-child',
+    options: { weather: jitter, peer: quantum },
+    play: (world) => withoutLoss(world, () => collide(world, ['child'], ['child'])),
+    settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-ike',
+    options: { weather: jitter, peer: quantum },
+    play: (world) => withoutLoss(world, () => collide(world, ['ike'], ['ike'])),
+    settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-mixed',
+    options: { weather: jitter, peer: quantum, nat: true },
+    play: (world) => withoutLoss(world, () => collide(world, ['child', 'ike'], ['ike', 'child'])),
+    settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-awful',
+    options: { weather: awful, peer: quantum },
+    play: (world) => {
+      establish(world);
+      turmoil(world, 90);
+    },
+    settleSeconds: 150,
   },
   {
     name: 'collide-lossy',

@@ -32,6 +32,8 @@ import { find, notifies, type Payload } from '../wire/payloads.ts';
 
 /* RFC 7296 1.2, 2.15 and 2.16: who we are, who the peer is, and the first child SA. */
 
+export const nonceLength = 32;
+
 /** How long the answer to a refused IKE_AUTH is kept for retransmissions. */
 const refusedMilliseconds = 40_000;
 
@@ -167,6 +169,7 @@ export function newEstablished(common: Common, next: number, expected: number, t
     requests: { next, expected, answered: null },
     family: newFamily(saKey(common.channel)),
     task: null,
+    pending: null,
     initialContact: false,
     createdAt: turn.now,
     rekeyAt: turn.now + life * between(0.9, 1, turn.random),

@@ -1,11 +1,11 @@
 import { answer, owns, saKey, sendRequest, spend, withNextId } from '../channel.ts';
 import { afterLoss, amendChild, type Child, removeChild } from '../family.ts';
 import { notifyName, notifyTypes, protocols } from '../numbers.ts';
-import type { Closed, Closing, Established, Incoming, Spent } from '../states.ts';
+import { type Closed, type Closing, type Established, type Incoming, rekeyOf, type Spent } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import { isError, type Notify } from '../wire/notify.ts';
 import { notifies, type Payload } from '../wire/payloads.ts';
-import { handOver } from './rekey-ike.ts';
+import { handOver } from './respond-ike.ts';
 
 /* INFORMATIONAL, RFC 7296 1.4 and 1.5: deletes, and the question whether the peer is alive. */
 
@@ -84,7 +84,7 @@ function deleteChildren(state: Established | Closing, spis: readonly number[], t
 
 /** Our own rekey of a child that the peer deletes goes on: its result is the tunnel's next SA. */
 function afterRemoval(state: Established | Closing, child: Child, turn: Turn): void {
-  const task = state.name === 'established' ? state.task : null;
+  const task = state.name === 'established' && state.task ? rekeyOf(state.task) : null;
   if (task?.kind === 'child' && task.replaces === child.spiIn) return;
   afterLoss(state, child.tunnel, turn);
 }
