@@ -192,7 +192,9 @@ export function sendDelete(state: Omit<Closing, 'sent' | 'deleteSent'>, turn: Tu
  */
 export function heard(state: Established, message: Incoming, turn: Turn): Established {
   const { path } = message;
-  const moved = !state.nat.local && !samePath(path, state.path);
+  // While we are moving, a message that still went to our old address must not take us back.
+  const moving = state.updateWanted || state.task?.kind === 'update';
+  const moved = !state.nat.local && !moving && !samePath(path, state.path);
   if (!moved) return { ...state, heardAt: turn.now };
   if (owns(state)) {
     for (const tunnel of tunnelsOf(state.family)) turn.emit({ kind: 'movePath', tunnel, path });

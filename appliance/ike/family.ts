@@ -144,7 +144,7 @@ function directions(host: Host, child: NewChild, turn: Turn): { inbound: Inbound
 }
 
 /** On the NAT traversal port because a NAT was found, or from the start by choice: there both ends take ESP in UDP. */
-function encapsulationOf(host: Host, turn: Turn): OutboundSa['encapsulation'] {
+export function encapsulationOf(host: Pick<Host, 'path'>, turn: Turn): OutboundSa['encapsulation'] {
   return host.path.local.port === turn.world.options.natTraversalPort ? 'udp' : 'none';
 }
 

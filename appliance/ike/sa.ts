@@ -6,6 +6,7 @@ import { onFollowUpAnswer, respondFollowUp } from './exchanges/followup-ke.ts';
 import { failAuth, onAuthAnswer, refuseWith, respondAuth } from './exchanges/ike-auth.ts';
 import { onChildDeleteAnswer, respondInformational } from './exchanges/informational.ts';
 import { onIntermediateAnswer, respondIntermediate } from './exchanges/intermediate.ts';
+import { onCheckAnswer, onUpdateAnswer } from './exchanges/mobike.ts';
 import { onChildAnswer } from './exchanges/rekey-child.ts';
 import { onIkeAnswer } from './exchanges/rekey-ike.ts';
 import { fail, onInitAnswer } from './exchanges/sa-init.ts';
@@ -246,6 +247,10 @@ function onAnswer(state: Established, message: Incoming, turn: Turn): IkeState {
       return onIkeAnswer(idle, task, message, turn);
     case 'followUp':
       return onFollowUpAnswer(idle, task, message, turn);
+    case 'update':
+      return onUpdateAnswer(idle, message, turn);
+    case 'check':
+      return onCheckAnswer(idle, task, message, turn);
     case 'delete':
       return onChildDeleteAnswer(idle, turn);
     default:

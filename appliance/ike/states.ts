@@ -158,6 +158,19 @@ interface DeleteTask {
   readonly sent: Sent;
 }
 
+/** UPDATE_SA_ADDRESSES, or an empty message to a peer without MOBIKE. */
+interface UpdateTask {
+  readonly kind: 'update';
+  readonly sent: Sent;
+}
+
+/** Is the peer really where its UPDATE_SA_ADDRESSES came from? */
+interface CheckTask {
+  readonly kind: 'check';
+  readonly sent: Sent;
+  readonly cookie: Uint8Array;
+}
+
 interface LivenessTask {
   readonly kind: 'liveness';
   readonly sent: Sent;
@@ -173,7 +186,7 @@ interface FollowUpTask {
     | { readonly kind: 'ike'; readonly task: IkeTask; readonly draft: IkeDraft };
 }
 
-export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | LivenessTask;
+export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | LivenessTask;
 
 /** What the task makes anew, whichever of its exchanges is under way; null if it is no rekey. */
 export function rekeyOf(task: Task): ChildTask | IkeTask | null {
@@ -212,6 +225,12 @@ export interface Established {
   readonly family: Family;
   readonly task: Task | null;
   readonly pending: Pending | null;
+  /** Both ends have MOBIKE (RFC 4555). */
+  readonly mobike: boolean;
+  /** We made the first IKE SA of this family: who may move (RFC 4555 1.3), whichever end has rekeyed since. */
+  readonly caller: boolean;
+  readonly updateWanted: boolean;
+  readonly checkWanted: boolean;
   /** The peer says that it has no other SA with us (RFC 7296 2.4). */
   readonly initialContact: boolean;
   readonly createdAt: number;

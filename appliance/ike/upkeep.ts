@@ -3,6 +3,7 @@ import { abandonPending, beginClosing, drop, owns } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { failAuth } from './exchanges/ike-auth.ts';
 import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
+import { beginCheck, beginUpdate } from './exchanges/mobike.ts';
 import { beginChild } from './exchanges/rekey-child.ts';
 import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
@@ -51,6 +52,7 @@ function wakeEstablished(state: Established): number {
   if (!own) return Math.min(state.retireAt, pending);
   // While the peer rekeys, only what cannot wait is begun by us.
   const rekeys = state.pending === null ? [state.rekeyAt, recreateAt(state)] : [];
+  if (state.updateWanted || state.checkWanted) return 0;
   const children = family.children.map((child) => wakeChild(child, state.pending === null));
   return Math.min(lingering, pending, state.hardAt, livenessAt(state), ...rekeys, ...children);
 }
@@ -150,6 +152,8 @@ function tendEstablished(before: Established, turn: Turn): IkeState {
 function beginWork(state: Established, turn: Turn): IkeState {
   const { family } = state;
   const { now } = turn;
+  if (state.updateWanted) return beginUpdate(state, turn);
+  if (state.checkWanted) return beginCheck(state, turn);
   if (now >= state.hardAt) {
     return beginClosing(
       state,

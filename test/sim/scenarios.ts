@@ -52,6 +52,18 @@ function withoutLoss(world: World, work: () => void): void {
   nothingLost(world, from);
 }
 
+/** No SA was lost on the way, and after the last move packets arrive again within two seconds. */
+function stayedUp(world: World): void {
+  const lost = world.reports.filter(({ report }) => report.kind === 'ikeClosed' || report.kind === 'failed');
+  if (lost.length > 0) world.problems.push(`${lost.length} IKE SAs were lost while roaming`);
+  for (const box of world.boxes) {
+    const recent = box.received.slice(-8);
+    if (recent.some((number, i) => i > 0 && number - (recent[i - 1] ?? 0) > 3)) {
+      world.problems.push(`${box.name} received ${recent.join(', ')} after the last move`);
+    }
+  }
+}
+
 /** Both ends rekey within a few round trips of each other, so that every overlap comes up. */
 function collide(world: World, home: readonly ('child' | 'ike')[], portal: readonly ('child' | 'ike')[]): void {
   const plan = (box: Box, whats: readonly ('child' | 'ike')[]) => {
@@ -252,6 +264,35 @@ export const scenarios: readonly Scenario[] = [
       world.stopTraffic();
     },
     settleSeconds: 90,
+  },
+  {
+    name: 'roam',
+    options: { weather: jitter },
+    play: (world) => {
+      establish(world);
+      world.startTraffic();
+      collide(world, ['child'], ['ike']);
+      for (const [i, address] of ['203.0.113.50', '203.0.113.51', '203.0.113.52'].entries()) {
+        world.after(world.chance.between(0, 0.3) + i * 4, `home moves to ${address}`, () => world.roam(address));
+      }
+      world.run(14);
+      world.stopTraffic();
+      stayedUp(world);
+    },
+    settleSeconds: 80,
+  },
+  {
+    name: 'roam-lossy',
+    options: { weather: lossy },
+    play: (world) => {
+      establish(world);
+      world.run(20);
+      for (const [i, address] of ['203.0.113.50', '203.0.113.51', '203.0.113.52'].entries()) {
+        world.after(world.chance.between(0, 2) + i * 3, `home moves to ${address}`, () => world.roam(address));
+      }
+      turmoil(world, 40);
+    },
+    settleSeconds: 150,
   },
   { name: 'cookies', options: { endpoint: { cookieThreshold: 0 }, nat: true }, play: establish, settleSeconds: 1 },
   {

@@ -41,11 +41,12 @@ export function successorOf(
   turn: Turn,
 ): Established {
   const { suite, spis, nonces, shared, initiator } = draft;
-  const { channel, peer, path, nat, family, rekeys, heardAt } = state;
+  const { channel, peer, path, nat, family, rekeys, heardAt, mobike, caller, updateWanted } = state;
   const old = { prf: channel.suite.prf, d: channel.keys.d };
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared, additional }, old);
   const ends = { initiator, spiInitiator: spis.initiator, spiResponder: spis.responder };
   const next = openChannel({ ...channel, ...ends, suite, keys });
   const fresh = newEstablished({ peer, path, nat, channel: next }, 0, 0, turn);
-  return { ...fresh, family, rekeys: rekeys + 1, heardAt, retireAt: turn.now + retireMilliseconds };
+  const kept = { family, heardAt, mobike, caller, updateWanted };
+  return { ...fresh, ...kept, rekeys: rekeys + 1, retireAt: turn.now + retireMilliseconds };
 }
