@@ -47,7 +47,7 @@ const hexOctets = z
   .string()
   .regex(/^([0-9a-f]{2})*$/i, 'is not an even number of hexadecimal digits')
   .transform((text) => text.toLowerCase());
-const seconds = z.number().int().min(60).max(0xfffffffe);
+const seconds = z.number().int().min(10).max(0xfffffffe);
 
 /** RFC 2132 9, RFC 3046, RFC 6842, ...: what the server itself says in these options cannot be configured away. */
 const ownOptions = new Set([0, 1, 50, 51, 52, 53, 54, 55, 57, 58, 59, 61, 81, 82, 255]);

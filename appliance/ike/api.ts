@@ -2,7 +2,7 @@
  * What the IKE core takes and gives. The core is synchronous and does no I/O: events and an `Env` go in,
  * effects come out, and the shell (`tunnel/service.ts`, or the simulation) performs them in order.
  */
-import type { Capabilities, EspCipher, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
+import type { Capabilities, EspCipher, Forwarding, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
 import type { Secret } from '../lib/secret.ts';
 
@@ -64,6 +64,8 @@ export interface Peer {
   readonly aggfrag: boolean;
   /** What our data plane has beyond that; used where the peer has it, too. */
   readonly capabilities: Capabilities;
+  /** Handed on to the data plane with each SA; the core does not look at it. */
+  readonly forwarding?: Forwarding;
   /** What we ask for as initiator and allow as responder; narrowed by the peer's wishes (RFC 7296 2.9). */
   readonly localSelectors: readonly Selector[];
   readonly remoteSelectors: readonly Selector[];

@@ -111,6 +111,8 @@ Opened OpenUdp(const UdpOptions& options) {
   } else if (!Set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) {
     return Fail(fd, what);
   }
+  // As much as the system allows: a whole house that wakes up after a power cut asks in the same moment.
+  Set(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address->storage), address->length) != 0) return Fail(fd, what);
   if (!options.group.empty() && !JoinGroup(fd, options.interface, options.group.c_str())) {
     return Fail(fd, "join " + options.group + " on " + options.interface);

@@ -1,4 +1,5 @@
 import { startPair } from '../interop/pair.ts';
+import { startMoats } from '../lab/moat-pair.ts';
 import { World } from '../lab/world.ts';
 
 /** Something between pc and corp that is measured. */
@@ -31,4 +32,16 @@ const strongswan: Subject = {
   },
 };
 
-export const subjects: readonly Subject[] = [plain, strongswan];
+const moat: Subject = {
+  name: 'moat',
+  async start() {
+    const world = await World.up({ name: 'bench-moat' });
+    const { home } = await startMoats(world);
+    const child = (await home.peer()).ike?.children[0];
+    if (!child) throw new Error('moat brought no tunnel up');
+    const outside = child.encapsulation === 'udp' ? ' in UDP' : '';
+    return { world, carries: `${child.cipher}${child.esn ? ' ESN' : ''} ${child.mode}${outside}` };
+  },
+};
+
+export const subjects: readonly Subject[] = [plain, moat, strongswan];

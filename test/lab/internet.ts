@@ -27,6 +27,8 @@ export interface Impairment {
   readonly mtu?: number;
   /** No ICMP of any kind passes or comes from the internet's routers. */
   readonly icmp?: 'eaten';
+  /** No IP fragment passes, and none is made on the way. */
+  readonly fragments?: 'eaten';
   /** `udp`, `tcp`, `esp`, `icmp` or a number, and a port with `udp:4500`, either side's. */
   readonly block?: readonly string[];
   readonly seed?: number;
@@ -155,6 +157,7 @@ function toWire(impairment: Impairment): Record<string, unknown> {
     queue: nanoseconds(impairment.queueMs),
     mtu: impairment.mtu,
     eatIcmp: icmp === 'eaten',
+    eatFragments: impairment.fragments === 'eaten',
     block: block?.map(blockOnWire),
     seed: impairment.seed,
   };

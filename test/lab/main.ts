@@ -11,8 +11,8 @@ function commandLine(): Command {
     .description(
       'A world of network namespaces: pc - moat - (home-router) - internet - portal - corp. Without an argument: a tour.',
     )
-    .option('--nat', 'with a home router that does NAT')
-    .action((options: { nat?: boolean }) => show({ nat: options.nat ?? false }));
+    .option('--no-nat', 'without the home router and its NAT')
+    .action((options: { nat: boolean }) => show(options));
   program
     .command('check [story...]')
     .description('play stories (all when none is named): one line per step; ends at the first that fails')

@@ -64,5 +64,9 @@ const scaled = (value: number, units: readonly string[]): string => {
 export const formatRate = (bitsPerSecond: number): string =>
   scaled(bitsPerSecond, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s']);
 export const formatMs = (milliseconds: number): string =>
-  milliseconds < 1 ? `${Math.round(milliseconds * 1000)} us` : `${milliseconds.toFixed(milliseconds < 10 ? 2 : 1)} ms`;
+  Number.isNaN(milliseconds)
+    ? '-'
+    : milliseconds < 1
+      ? `${Math.round(milliseconds * 1000)} us`
+      : `${milliseconds.toFixed(milliseconds < 10 ? 2 : 1)} ms`;
 export const formatShare = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;

@@ -92,15 +92,18 @@ function keyFile(world: World, end: 'home' | 'portal', credentials: Credentials)
 const trust = (credentials: Credentials, peer: 'home' | 'portal') =>
   credentials.kind === 'psk' ? { psk: credentials.secret } : { publicKey: credentials[peer].publicKey };
 
-/** Starts both ends and waits until the tunnel is up. */
+/** Starts both ends and waits until the tunnel is up. `watch` sees each moat as soon as it runs. */
 export async function startMoats(
   world: World,
   wishes: { home?: Wishes; portal?: Wishes } = {},
+  watch: (host: string, moat: Moat) => void = () => undefined,
 ): Promise<{ home: Moat; portal: Moat }> {
   await buildAddon();
   const credentials = newCredentials();
   const portal = await Moat.start(world.portal, { config: portalConfig(world, credentials, wishes.portal) });
+  watch('portal', portal);
   const home = await Moat.start(world.moat, { config: homeConfig(world, credentials, wishes.home) });
+  watch('home', home);
   await home.up();
   await portal.up();
   return { home, portal };

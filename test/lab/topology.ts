@@ -21,6 +21,8 @@ export interface HostPlan {
   readonly forwards: boolean;
   /** An nftables ruleset, empty for none. */
   readonly nftables: string;
+  /** Beyond those of every host. */
+  readonly sysctls?: Readonly<Record<string, string>>;
 }
 
 export interface Topology {
@@ -36,12 +38,25 @@ export interface TopologyOptions {
   readonly wanMtu?: number;
   readonly lanMtu?: number;
   readonly offload?: boolean;
+  /** The corporation has the three kinds of servers too, by what they do about a path that is smaller than they think. */
+  readonly servers?: boolean;
+  /** A second LAN behind moat, with a host `kids`. */
+  readonly kids?: boolean;
 }
+
+/**
+ * After the moat paper: `well-behaved` finds out by itself (RFC 4821), `naughty` only when ICMP tells it, `incorrigible` never,
+ * because its own firewall eats the ICMP.
+ */
+export const serverKinds = ['well-behaved', 'naughty', 'incorrigible'] as const;
+export type ServerKind = (typeof serverKinds)[number];
 
 /** The world's addresses by name: the only place that knows them. */
 export const addresses = {
   pc: { v4: '10.77.1.100', v6: 'fd77:1::100' },
   moatLan: { v4: '10.77.1.1', v6: 'fd77:1::1' },
+  kids: { v4: '10.77.2.100', v6: 'fd77:2::100' },
+  moatKids: { v4: '10.77.2.1', v6: 'fd77:2::1' },
   moatHome: { v4: '192.168.178.20', v6: '2001:db8:178::20' },
   moatDirect: { v4: '203.0.113.10', v6: '2001:db8:113::10' },
   homeRouterLan: { v4: '192.168.178.1', v6: '2001:db8:178::1' },
@@ -51,6 +66,9 @@ export const addresses = {
   portal: { v4: '198.51.100.10', v6: '2001:db8:51::10' },
   portalCorp: { v4: '10.1.0.1', v6: 'fd01:1::1' },
   corp: { v4: '10.1.0.10', v6: 'fd01:1::10' },
+  'well-behaved': { v4: '10.1.1.10', v6: 'fd01:1::1:0:0:10' },
+  naughty: { v4: '10.1.2.10', v6: 'fd01:1::2:0:0:10' },
+  incorrigible: { v4: '10.1.3.10', v6: 'fd01:1::3:0:0:10' },
 } as const;
 
 export const networks = {
@@ -83,7 +101,7 @@ export function topologyOf(options: TopologyOptions): Topology {
   const host = (name: string, routes: string[], nftables = ''): HostPlan => ({
     name,
     routes,
-    forwards: name !== 'pc' && name !== 'corp',
+    forwards: name !== 'pc' && name !== 'corp' && name !== 'kids',
     nftables,
   });
   const end = (name: string, device: string, list: string[]): End => ({
@@ -102,21 +120,63 @@ export function topologyOf(options: TopologyOptions): Topology {
       ]
     : [{ ends: [end('moat', 'wan', at(a.moatDirect)), end('internet', 'home', at(a.internetHome))], ...wan }];
   const routerRoutes = [...via(a.internetHome), ...(options.plainPath ? networkVia(networks.lan, a.moatHome) : [])];
+  const servers = options.servers ? serverKinds.map((kind, index) => serverOf(kind, index + 1, lan)) : [];
   return {
     hosts: [
       host('pc', via(a.moatLan)),
+      ...(options.kids ? [host('kids', via(a.moatKids))] : []),
       host('moat', via(options.nat ? a.homeRouterLan : a.internetHome)),
       ...(options.nat ? [host('home-router', routerRoutes, masquerade)] : []),
       host('internet', [...(options.nat ? behindRouter : []), ...(options.plainPath ? inner : [])]),
       host('portal', via(a.internetPortal)),
       host('corp', via(a.portalCorp)),
+      ...servers.map((server) => server.host),
     ],
     links: [
       { ends: [end('pc', 'lan', at(a.pc)), end('moat', 'lan', at(a.moatLan))], ...lan },
+      ...(options.kids
+        ? [{ ends: [end('kids', 'lan', at(a.kids)), end('moat', 'kids', at(a.moatKids))], ...lan } as Link]
+        : []),
       ...homeSide,
       { ends: [end('internet', 'portal', at(a.internetPortal)), end('portal', 'wan', at(a.portal))], ...wan },
       { ends: [end('portal', 'corp', at(a.portalCorp, 16)), end('corp', 'lan', at(a.corp, 16))], ...lan },
+      ...servers.map((server) => server.link),
     ],
+  };
+}
+
+const eatsTooBig = `table inet firewall {
+  chain input {
+    type filter hook input priority 0;
+    icmp type destination-unreachable drop
+    icmpv6 type packet-too-big drop
+  }
+}
+`;
+
+/** A server on a link of its own, inside the corporation's networks. */
+function serverOf(
+  kind: ServerKind,
+  number: number,
+  link: { mtu: number; offload: boolean },
+): { host: HostPlan; link: Link } {
+  const gateway = { v4: `10.1.${number}.1`, v6: `fd01:1::${number}:0:0:1` };
+  const place = ({ v4, v6 }: Address) => [`${v4}/24`, `${v6}/80`];
+  return {
+    host: {
+      name: kind,
+      routes: via(gateway),
+      forwards: false,
+      nftables: kind === 'incorrigible' ? eatsTooBig : '',
+      sysctls: kind === 'well-behaved' ? { 'ipv4/tcp_mtu_probing': '1' } : {},
+    },
+    link: {
+      ends: [
+        { host: 'portal', interface: `server${number}`, addresses: place(gateway) },
+        { host: kind, interface: 'lan', addresses: place(addresses[kind]) },
+      ],
+      ...link,
+    },
   };
 }
 
@@ -162,5 +222,6 @@ export function sysctls(host: HostPlan): Record<string, string> {
     // Error messages are what stories look at; the default limits make them come at random.
     'ipv4/icmp_ratelimit': '0',
     'ipv6/icmp/ratelimit': '0',
+    ...host.sysctls,
   };
 }

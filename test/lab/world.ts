@@ -12,6 +12,7 @@ import {
   type HostPlan,
   hostCommands,
   linkCommands,
+  serverKinds,
   sysctls,
   type Topology,
   type TopologyOptions,
@@ -77,7 +78,7 @@ export class World implements Home {
     living.add(world);
     try {
       await world.#build();
-      await world.#startCorp();
+      await world.#startServers();
     } catch (error) {
       await world.down();
       throw error;
@@ -159,9 +160,16 @@ export class World implements Home {
     }
   }
 
-  async #startCorp(): Promise<void> {
+  async #startServers(): Promise<void> {
     const script = fileURLToPath(new URL('corp-server.ts', import.meta.url));
-    await this.corp.start('server', [process.execPath, script]).line(/^ready$/);
+    const names = ['corp', ...(this.options.servers ? serverKinds : [])];
+    await Promise.all(
+      names.map((name) =>
+        this.host(name)
+          .start('server', [process.execPath, script])
+          .line(/^ready$/),
+      ),
+    );
   }
 }
 

@@ -7,6 +7,7 @@ import { type Destination, decodeRequest, destinationOf, encodeReply, type Reply
 import { type Network, networkFor } from './network.ts';
 import { messageType } from './numbers.ts';
 import { endProbe, type Probe, type Probes, probesWakeAt, startProbe, stepProbes, withoutProbe } from './probes.ts';
+import { Seldom } from './seldom.ts';
 import { answer, type Outcome, quarantine, type Silence } from './server.ts';
 
 /** What the exchange has done to it outside. `service.ts` does it for real, tests with a disk and a wire of their own. */
@@ -31,7 +32,6 @@ const perClient = { perSecond: 10, burst: 20 };
 const overall = { perSecond: 3000, burst: 1500 };
 /** A wire on which five addresses in a row are taken is somebody's game, or a second DHCP server's range. */
 const maximumConflicts = 4;
-const noteEveryMs = 60_000;
 
 type Count =
   | Silence
@@ -62,7 +62,7 @@ export class Exchange {
   readonly #leases: LeaseTable;
   readonly #effects: Effects;
   readonly #limit = new RateLimit(perClient, overall);
-  readonly #notedAt = new Map<string, number>();
+  readonly #seldom = new Seldom();
   #rules: Rules = { networks: [], probeMs: 0, quarantineMs: 0 };
   #probes: Probes = new Map();
 
@@ -157,7 +157,7 @@ export class Exchange {
     const { octets, dropped } = encodeReply(reply, Math.min(request.maximumMessageSize, network.mtu, 1500));
     for (const _ of dropped) this.#count('optionDropped');
     this.#count(replyCount[reply.type] ?? 'ack');
-    this.#effects.send(network, octets, destinationOf(request, reply));
+    this.#effects.send(network, octets, destinationOf(request, reply, network.onLink));
   }
 
   #silence(reason: Silence, { network, now, request }: Occasion): void {
@@ -217,12 +217,8 @@ export class Exchange {
     this.counters[name] = (this.counters[name] ?? 0) + 1;
   }
 
-  /** What a client can cause is logged once a minute for each key, so that no client fills the log. */
   #noteSeldom(key: string, now: number, fields: Readonly<Record<string, unknown>>): void {
-    if ((this.#notedAt.get(key) ?? Number.NEGATIVE_INFINITY) > now - noteEveryMs) return;
-    if (this.#notedAt.size >= 256) this.#notedAt.clear();
-    this.#notedAt.set(key, now);
-    this.#effects.note(key.split(' ')[0] ?? key, fields);
+    if (this.#seldom.allows(key, now)) this.#effects.note(key.split(' ')[0] ?? key, fields);
   }
 }
 

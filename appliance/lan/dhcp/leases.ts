@@ -30,8 +30,8 @@ export function isActive(lease: Lease, now: number): boolean {
 export interface Leases {
   at(zone: string, address: string): Lease | undefined;
   ofClient(zone: string, client: string): readonly Lease[];
-  /** Whose name it is now, if anybody's. */
-  ofHostname(zone: string, hostname: string): Lease | undefined;
+  /** Whose name it is, in whichever zone: the zones may share a domain. */
+  ofHostname(hostname: string): Lease | undefined;
   /** An address of the ranges that nobody holds and nobody has reserved; undefined when there is none. */
   findFree(network: Network, client: string, now: number): string | undefined;
 }
@@ -39,7 +39,6 @@ export interface Leases {
 interface ZoneLeases {
   readonly byAddress: Map<number, Lease>;
   readonly byClient: Map<string, Lease[]>;
-  readonly byHostname: Map<string, Lease>;
   /** No address comes free before then, so a full pool is not searched again for every DISCOVER. */
   fullUntil: number;
 }
@@ -47,6 +46,7 @@ interface ZoneLeases {
 /** All leases, bounded by the ranges and reservations of the configuration. `put` is the only way to change it. */
 export class LeaseTable implements Leases {
   readonly #zones = new Map<string, ZoneLeases>();
+  readonly #byHostname = new Map<string, Lease>();
 
   at(zone: string, address: string): Lease | undefined {
     return this.#zones.get(zone)?.byAddress.get(ipv4ToNumber(address));
@@ -56,8 +56,8 @@ export class LeaseTable implements Leases {
     return this.#zones.get(zone)?.byClient.get(client) ?? [];
   }
 
-  ofHostname(zone: string, hostname: string): Lease | undefined {
-    return this.#zones.get(zone)?.byHostname.get(hostname);
+  ofHostname(hostname: string): Lease | undefined {
+    return this.#byHostname.get(hostname);
   }
 
   *[Symbol.iterator](): Generator<Lease> {
@@ -72,12 +72,12 @@ export class LeaseTable implements Leases {
     const zone = this.#zone(lease.zone);
     const number = ipv4ToNumber(lease.address);
     const before = zone.byAddress.get(number);
-    if (before) forget(zone, before);
+    if (before) this.#forget(zone, before);
     zone.byAddress.set(number, lease);
     const own = zone.byClient.get(lease.client);
     if (own) own.push(lease);
     else zone.byClient.set(lease.client, [lease]);
-    if (lease.hostname !== '' && lease.state === 'bound') zone.byHostname.set(lease.hostname, lease);
+    if (lease.hostname !== '' && lease.state === 'bound') this.#byHostname.set(lease.hostname, lease);
     zone.fullUntil = Math.min(zone.fullUntil, lease.expiresAt);
   }
 
@@ -85,7 +85,7 @@ export class LeaseTable implements Leases {
   remove(lease: Lease): void {
     const zone = this.#zone(lease.zone);
     if (this.at(lease.zone, lease.address) !== lease) return;
-    forget(zone, lease);
+    this.#forget(zone, lease);
     zone.byAddress.delete(ipv4ToNumber(lease.address));
     zone.fullUntil = 0;
   }
@@ -104,21 +104,21 @@ export class LeaseTable implements Leases {
     return undefined;
   }
 
+  #forget(zone: ZoneLeases, lease: Lease): void {
+    const left = (zone.byClient.get(lease.client) ?? []).filter((own) => own !== lease);
+    if (left.length > 0) zone.byClient.set(lease.client, left);
+    else zone.byClient.delete(lease.client);
+    if (this.#byHostname.get(lease.hostname) === lease) this.#byHostname.delete(lease.hostname);
+  }
+
   #zone(name: string): ZoneLeases {
     let zone = this.#zones.get(name);
     if (!zone) {
-      zone = { byAddress: new Map(), byClient: new Map(), byHostname: new Map(), fullUntil: 0 };
+      zone = { byAddress: new Map(), byClient: new Map(), fullUntil: 0 };
       this.#zones.set(name, zone);
     }
     return zone;
   }
-}
-
-function forget(zone: ZoneLeases, lease: Lease): void {
-  const left = (zone.byClient.get(lease.client) ?? []).filter((own) => own !== lease);
-  if (left.length > 0) zone.byClient.set(lease.client, left);
-  else zone.byClient.delete(lease.client);
-  if (zone.byHostname.get(lease.hostname) === lease) zone.byHostname.delete(lease.hostname);
 }
 
 /** FNV-1a: spreads clients over the ranges, and gives the same one the same address after the lease file was lost. */

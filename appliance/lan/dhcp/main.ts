@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { FromService, ToService } from '../../lib/messages.ts';
-import { log } from './log.ts';
 import { DhcpService } from './service.ts';
 
 // Under the supervisor: messages over Node's IPC channel. Alone: `main.ts --config FILE.json`.
@@ -30,12 +29,9 @@ async function serve(service: DhcpService): Promise<void> {
 }
 
 async function serveAlone(service: DhcpService, file: string): Promise<void> {
-  const slice: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  const answer = await service.handle({ kind: 'configure', revision: 0, slice });
-  if (answer?.kind === 'refused') {
-    process.stderr.write(`moat dhcp: ${file}: ${answer.problem}\n`);
-    process.exit(1);
-  }
+  // Loaded only here: the schema library is a third of what this process may take.
+  const { parseDhcpSlice } = await import('../../config/dhcp.ts');
+  service.configure(0, parseDhcpSlice(JSON.parse(readFileSync(file, 'utf8'))));
 }
 
 const service = await DhcpService.start(values.state);
@@ -44,4 +40,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 if (values.config) await serveAlone(service, values.config);
 else if (process.send) await serve(service);
-else log('error', 'usage', { usage: 'main.ts [--state DIRECTORY] --config FILE.json, or under the supervisor' });
+else {
+  process.stderr.write('usage: main.ts [--state DIRECTORY] --config FILE.json, or under the supervisor\n');
+  process.exit(2);
+}

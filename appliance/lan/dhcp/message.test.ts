@@ -72,6 +72,7 @@ test('octets that are no request are refused, each for its reason', () => {
   assert.throws(() => decodeRequest(changed(0, 2)), /no request/);
   assert.throws(() => decodeRequest(changed(1, 6)), /not Ethernet/);
   assert.throws(() => decodeRequest(changed(2, 16)), /not Ethernet/);
+  assert.throws(() => decodeRequest(changed(28, 0xff)), /group/);
   assert.throws(() => decodeRequest(changed(236, 0)), /cookie/);
   assert.throws(() => decodeRequest(changed(240, 99)), /message type/);
   assert.throws(() => decodeRequest(changed(241, 200)), DecodeError);
@@ -153,9 +154,9 @@ test('header fields are where RFC 2131 has them', () => {
 });
 
 test('replies go where RFC 2131 4.1 wants them', () => {
-  const at = (change: object, answer: object = {}) => {
+  const at = (change: object, answer: object = {}, onLink = true) => {
     const request = decodeRequest(clientMessage({ type: messageType.request, ...change }));
-    return destinationOf(request, { ...reply, ...answer });
+    return destinationOf(request, { ...reply, ...answer }, onLink);
   };
   const everyone = { kind: 'frame', mac: 'ff:ff:ff:ff:ff:ff', address: '255.255.255.255' };
   assert.deepEqual(at({ giaddr: '10.9.0.1', ciaddr: '10.9.0.5' }), {
@@ -163,7 +164,8 @@ test('replies go where RFC 2131 4.1 wants them', () => {
     address: '10.9.0.1',
     port: 'server',
   });
-  assert.deepEqual(at({ ciaddr: '10.0.0.9' }), { kind: 'datagram', address: '10.0.0.9', port: 'client' });
+  assert.deepEqual(at({ ciaddr: '10.0.0.9' }, {}, false), { kind: 'datagram', address: '10.0.0.9', port: 'client' });
+  assert.deepEqual(at({ ciaddr: '10.0.0.9' }, {}, true), { kind: 'frame', mac: testMac, address: '10.0.0.9' });
   assert.deepEqual(at({ flags: 0x8000 }), everyone);
   assert.deepEqual(at({}), { kind: 'frame', mac: testMac, address: '10.0.0.9' });
   assert.deepEqual(at({ ciaddr: '10.0.0.9' }, { type: messageType.nak }), everyone);

@@ -84,6 +84,8 @@ export function decodeRequest(octets: Uint8Array): Request {
   const [op, htype, hlen] = octets;
   if (op !== 1) throw new DecodeError(`op ${op} is no request`);
   if (htype !== 1 || hlen !== 6) throw new DecodeError(`hardware type ${htype} length ${hlen} is not Ethernet`);
+  // A group address would have us answer to everybody in it.
+  if ((octets[layout.chaddr] ?? 1) & 1) throw new DecodeError('the hardware address is one of a group');
   const view = new DataView(octets.buffer, octets.byteOffset);
   if (view.getUint32(layout.cookie) !== cookie) throw new DecodeError('no magic cookie: BOOTP or noise');
   const options = decodeOptions(octets);
@@ -166,10 +168,17 @@ export type Destination =
 
 const everyone: Destination = { kind: 'frame', mac: 'ff:ff:ff:ff:ff:ff', address: broadcast };
 
-export function destinationOf(request: Request, reply: Reply): Destination {
+/**
+ * `onLink`: the client is on our interface, so its hardware address is enough. The kernel is not asked for neighbours
+ * there: requests in the name of a thousand invented addresses would fill its table, and with that cut off the whole LAN.
+ */
+export function destinationOf(request: Request, reply: Reply, onLink: boolean): Destination {
   if (request.giaddr !== unspecified) return { kind: 'datagram', address: request.giaddr, port: 'server' };
   if (reply.type === messageType.nak) return everyone;
-  if (request.ciaddr !== unspecified) return { kind: 'datagram', address: request.ciaddr, port: 'client' };
+  if (request.ciaddr !== unspecified) {
+    if (onLink) return { kind: 'frame', mac: request.mac, address: request.ciaddr };
+    return { kind: 'datagram', address: request.ciaddr, port: 'client' };
+  }
   if (request.broadcast || reply.yiaddr === unspecified) return everyone;
   return { kind: 'frame', mac: request.mac, address: reply.yiaddr };
 }

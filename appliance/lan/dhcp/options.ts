@@ -10,7 +10,7 @@ export type RawOptions = ReadonlyMap<number, Uint8Array>;
 export type RawOption = readonly [code: number, value: Uint8Array];
 
 /** Fixed places of a BOOTP message (RFC 2131 2), in octets. */
-export const layout = { sname: 44, file: 108, cookie: 236, options: 240 } as const;
+export const layout = { chaddr: 28, sname: 44, file: 108, cookie: 236, options: 240 } as const;
 
 /** @throws {DecodeError} when an option's length leaves its field. */
 export function decodeOptions(message: Uint8Array): RawOptions {

@@ -35,7 +35,7 @@ test('RENEWING and REBINDING extend, INIT-REBOOT confirms (RFC 2131 4.3.2)', asy
   home.now += 50_000_000;
   const renewed = await home.say({ type: request, mac: a, ciaddr: address });
   assert.equal(renewed?.type, ack);
-  assert.deepEqual(renewed?.to, { kind: 'datagram', address, port: 'client' });
+  assert.deepEqual(renewed?.to, { kind: 'frame', mac: a, address });
   home.now += 50_000_000;
   assert.ok((home.leases.at('work', address)?.expiresAt ?? 0) > home.now, 'extended, not expired');
   const rebooted = await home.say({ type: request, mac: a, requested: address });
@@ -91,7 +91,10 @@ test('RELEASE of somebody else’s lease changes nothing', async () => {
   const home = new TestServer();
   const address = (await home.lease(a)) ?? '';
   await home.say({ type: release, mac: b, ciaddr: address, server });
+  await home.say({ type: release, mac: a, ciaddr: address, server: '10.0.0.2' });
   assert.equal(home.leases.at('work', address)?.state, 'bound');
+  await home.say({ type: release, mac: a, ciaddr: address });
+  assert.equal(home.leases.at('work', address)?.state, 'released', 'systemd-networkd leaves option 54 out');
 });
 
 test('DECLINE puts the address aside for the quarantine, and only its client can', async () => {
@@ -174,7 +177,9 @@ test('relays: only those of the configuration, only on their interface; renewals
   assert.equal(await home.say({ type: discover, mac: a, giaddr: '10.9.0.1' }, 'lan1'), undefined, 'another zone');
   const far1 = offered?.yiaddr ?? '';
   await home.say({ type: request, mac: a, giaddr: '10.9.0.1', requested: far1, server });
-  assert.equal((await home.say({ type: request, mac: a, ciaddr: far1 }))?.type, ack, 'renewal straight to us');
+  const renewed = await home.say({ type: request, mac: a, ciaddr: far1 });
+  assert.equal(renewed?.type, ack, 'renewal straight to us');
+  assert.deepEqual(renewed?.to, { kind: 'datagram', address: far1, port: 'client' });
   assert.match((await home.say({ type: discover, mac: a }, 'lan1'))?.yiaddr ?? '', /^10\.1\.0\./);
   assert.equal(await home.say({ type: discover, mac: a }, 'wan0'), undefined, 'nobody answers on the wild side');
 });

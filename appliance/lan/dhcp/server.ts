@@ -220,8 +220,9 @@ function leaseSeconds(request: Request, network: Network): number {
 function hostnameFor(request: Request, who: Client, { leases, network, now }: Situation, address: string): string {
   const name = who.reservation?.hostname ?? requestedHostname(request.options);
   if (name === '' || who.reservation?.hostname) return name;
-  const holder = leases.ofHostname(network.zone, name);
-  const taken = holder && holder.address !== address && isActive(holder, now) && !holds(holder, who);
+  const holder = leases.ofHostname(name);
+  const own = holder?.client === who.client || (holder?.zone === network.zone && holder.address === address);
+  const taken = holder && isActive(holder, now) && !own;
   if (!taken && !network.reservedHostnames.has(name)) return name;
   return `${name.slice(0, 58)}-${who.mac.replaceAll(':', '').slice(-4)}`;
 }
@@ -229,11 +230,16 @@ function hostnameFor(request: Request, who: Client, { leases, network, now }: Si
 function decline(request: Request, situation: Situation): Outcome {
   const { network, leases, now } = situation;
   const { serverIdentifier, requestedAddress } = request;
-  if (serverIdentifier !== network.address) return silent('otherServer');
+  if (forAnother(serverIdentifier, network)) return silent('otherServer');
   if (requestedAddress === undefined) return silent('malformed');
   const lease = leases.at(network.zone, requestedAddress);
   if (!lease || !holds(lease, clientOf(request, network))) return silent('unknownClient');
   return silent('declined', quarantine(lease, now + situation.quarantineMs));
+}
+
+/** RFC 2131 table 5 wants option 54 in DECLINE and RELEASE, but systemd-networkd leaves it out of RELEASE. */
+function forAnother(serverIdentifier: string | undefined, network: Network): boolean {
+  return serverIdentifier !== undefined && serverIdentifier !== network.address;
 }
 
 /** The address answers to somebody whom we do not know. */
@@ -242,7 +248,7 @@ export function quarantine(lease: Lease, until: number): Lease {
 }
 
 function release(request: Request, { network, leases, now }: Situation): Outcome {
-  if (request.serverIdentifier !== network.address) return silent('otherServer');
+  if (forAnother(request.serverIdentifier, network)) return silent('otherServer');
   const lease = leases.at(network.zone, request.ciaddr);
   if (!lease || !holds(lease, clientOf(request, network)) || lease.state !== 'bound') return silent('unknownClient');
   return silent('released', { ...lease, state: 'released', expiresAt: Math.min(lease.expiresAt, now) });

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import type { DhcpSlice } from '../../config/dhcp.ts';
 import type { FromService, ToService } from '../../lib/messages.ts';
@@ -11,6 +11,7 @@ import { isActive, LeaseTable } from './leases.ts';
 import { Links } from './links.ts';
 import { log } from './log.ts';
 import { inRanges, type Network, networksOf, rangeSize } from './network.ts';
+import { Seldom } from './seldom.ts';
 
 const checkEveryMs = 2_000;
 /** A step of the time of day that makes the times in `leases.json` wrong enough to write them again. */
@@ -23,6 +24,7 @@ export class DhcpService {
   readonly #journal: Journal;
   readonly #links: Links;
   readonly #exchange: Exchange;
+  readonly #seldom = new Seldom();
   readonly #clockAtStart: number;
   readonly #startedAt = performance.now();
   #slice: DhcpSlice | undefined;
@@ -46,7 +48,7 @@ export class DhcpService {
     this.#links = new Links((interfaceName) => ({
       received: (octets) => this.#afterwards(() => this.#exchange.receive(interfaceName, octets, this.#now())),
       arp: (frame) => this.#afterwards(() => this.#exchange.heard(interfaceName, frame, this.#now())),
-      failed: (problem) => log('warn', 'linkFailed', { interface: interfaceName, problem }),
+      failed: (problem) => this.#failed(interfaceName, problem),
     }));
     this.#exchange = new Exchange(this.#leases, {
       commit: (leases) => this.#journal.commit(leases).then(() => this.#exportSoon()),
@@ -71,7 +73,7 @@ export class DhcpService {
   async handle(message: ToService): Promise<FromService | undefined> {
     switch (message.kind) {
       case 'configure':
-        return this.#configure(message.revision, message.slice);
+        return this.configure(message.revision, message.slice as DhcpSlice);
       case 'probe': {
         const { ok, detail } = await this.probe();
         return { kind: 'probed', id: message.id, ok, detail };
@@ -84,24 +86,27 @@ export class DhcpService {
     }
   }
 
-  async #configure(revision: number, given: unknown): Promise<FromService> {
-    const text = JSON.stringify(given ?? null);
+  /** The slice has been through `parseDhcpSlice`: by the supervisor, or by main.ts. */
+  configure(revision: number, slice: DhcpSlice): FromService {
+    const text = JSON.stringify(slice);
     if (text === this.#given) return { kind: 'configured', revision };
     try {
-      this.#apply(await parseApart(text));
+      this.#apply(slice);
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       log('warn', 'refused', { revision, problem });
       return { kind: 'refused', revision, problem };
     }
     this.#given = text;
+    // Compiled code is kept even if we are killed: the next start needs neither the time nor the memory for it.
+    flushCompileCache();
     log('info', 'configured', { revision, zones: this.#networks.map(({ zone }) => zone) });
     return { kind: 'configured', revision };
   }
 
   #apply(slice: DhcpSlice): void {
-    this.#slice = slice;
     this.#networks = networksOf(slice);
+    this.#slice = slice;
     this.#forgetForeign();
     const { probeMilliseconds, quarantineSeconds } = slice;
     this.#exchange.configure({
@@ -166,6 +171,11 @@ export class DhcpService {
     await this.#export();
   }
 
+  #failed(interfaceName: string, problem: string): void {
+    if (!this.#seldom.allows(`linkFailed ${interfaceName}`, this.#now())) return;
+    log('warn', 'linkFailed', { interface: interfaceName, problem });
+  }
+
   /** Lease clock, whole milliseconds (see journal.ts). */
   #now(): number {
     return this.#clockAtStart + Math.floor(performance.now() - this.#startedAt);
@@ -212,18 +222,4 @@ export class DhcpService {
 
 function journalPath(directory: string): string {
   return join(directory, 'leases.journal');
-}
-
-/** See validate.ts. @throws {Error} whose message names the offending field. */
-function parseApart(text: string): Promise<DhcpSlice> {
-  return new Promise((resolve, reject) => {
-    const path = join(import.meta.dirname, 'validate.ts');
-    const child = execFile(process.execPath, [path], { maxBuffer: 1 << 24 }, (error, stdout) => {
-      if (error) return reject(error);
-      const { slice, problem } = JSON.parse(stdout) as { slice?: DhcpSlice; problem?: string };
-      if (slice) resolve(slice);
-      else reject(new TypeError(problem));
-    });
-    child.stdin?.end(text);
-  });
 }

@@ -24,7 +24,17 @@ export class Box {
   static async start(world: World, config: DnsConfigInput): Promise<Box> {
     // As the image runs it: types are stripped once, by the compile cache, not in the memory of every start.
     const cache = `NODE_COMPILE_CACHE=${world.folder}/compile-cache`;
-    const command = ['ip', 'netns', 'exec', world.namespace('home'), 'env', cache, process.execPath, main];
+    const command = [
+      'ip',
+      'netns',
+      'exec',
+      world.namespace('home'),
+      'env',
+      cache,
+      process.execPath,
+      ...(process.env.BOX_FLAGS ?? '').split(' ').filter(Boolean),
+      main,
+    ];
     const box = new Box(world, world.spawn(command, 'moat-dns', true));
     await box.#hear((message) => message.kind === 'started', 'started');
     await box.configure(config);

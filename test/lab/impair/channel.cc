@@ -16,7 +16,7 @@ constexpr int64_t kMaxHold = 100'000'000;
 }  // namespace
 
 const std::array<const char*, static_cast<size_t>(Count::kSize)> kCountNames = {
-    "packetsIn", "octetsIn",    "packetsOut", "octetsOut",   "lost",       "blocked",    "icmpEaten", "tooBig",
+    "packetsIn", "octetsIn",    "packetsOut", "octetsOut",   "lost",       "blocked",    "icmpEaten", "fragmentEaten", "tooBig",
     "queueFull", "malformed",   "writeFailed", "fragmented", "tooBigSent", "duplicated", "reordered", "corrupted",
 };
 
@@ -42,6 +42,10 @@ bool Channel::Blocked(const IpView& view) {
     Add(Count::kIcmpEaten);
     return true;
   }
+  if (settings_.eat_fragments && view.fragment) {
+    Add(Count::kFragmentEaten);
+    return true;
+  }
   for (const Block& block : settings_.blocks) {
     if (block.protocol != view.protocol) continue;
     if (block.port != 0 && block.port != view.source_port && block.port != view.destination_port) continue;
@@ -53,6 +57,7 @@ bool Channel::Blocked(const IpView& view) {
 
 void Channel::CutToMtu(std::span<const uint8_t> packet, const IpView& view, int64_t now) {
   if (view.version == 4 && view.may_fragment) {
+    if (settings_.eat_fragments) return Add(Count::kFragmentEaten);
     Add(Count::kFragmented);
     for (Bytes& piece : Fragment(packet, settings_.mtu)) Impair(std::move(piece), now);
     return;

@@ -32,11 +32,12 @@ struct Settings {
   int64_t queue = 50'000'000;       ///< what waits longer for its turn at `rate` is dropped
   uint32_t mtu = 0;                 ///< octets of IP; 0: no limit
   bool eat_icmp = false;
+  bool eat_fragments = false;  ///< neither passes fragments nor makes them, as many firewalls and address translators
   std::vector<Block> blocks;
 };
 
 enum class Count : size_t {
-  kPacketsIn, kOctetsIn, kPacketsOut, kOctetsOut, kLost, kBlocked, kIcmpEaten, kTooBig, kQueueFull, kMalformed,
+  kPacketsIn, kOctetsIn, kPacketsOut, kOctetsOut, kLost, kBlocked, kIcmpEaten, kFragmentEaten, kTooBig, kQueueFull, kMalformed,
   kWriteFailed, kFragmented, kTooBigSent, kDuplicated, kReordered, kCorrupted, kSize,
 };
 extern const std::array<const char*, static_cast<size_t>(Count::kSize)> kCountNames;

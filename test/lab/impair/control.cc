@@ -29,6 +29,7 @@ const std::map<std::string, std::function<void(Settings&, double)>, std::less<>>
     {"rate", [](Settings& s, double v) { Assign(s.rate, v); }},
     {"queue", [](Settings& s, double v) { Assign(s.queue, v); }},
     {"mtu", [](Settings& s, double v) { Assign(s.mtu, v); }},
+    {"eatFragments", [](Settings& s, double v) { s.eat_fragments = v != 0; }},
     {"eatIcmp", [](Settings& s, double v) { s.eat_icmp = v != 0; }},
 };
 

@@ -28,6 +28,7 @@ std::optional<IpView> ParseIpv4(std::span<const uint8_t> packet) {
     return std::nullopt;
   }
   view.may_fragment = (packet[6] & 0x40) == 0;
+  view.fragment = (Load16(&packet[6]) & 0x3FFF) != 0;
   view.later_fragment = (Load16(&packet[6]) & 0x1FFF) != 0;
   ReadPorts(packet, view);
   return view;
@@ -40,6 +41,7 @@ std::optional<IpView> ParseIpv6(std::span<const uint8_t> packet) {
     if (packet.size() < view.header_length + 8) return std::nullopt;
     const uint8_t* header = &packet[view.header_length];
     const bool fragment = view.protocol == kFragmentHeader;
+    if (fragment) view.fragment = true;
     if (fragment && (Load16(header + 2) & 0xFFF8) != 0) view.later_fragment = true;
     view.protocol = header[0];
     view.header_length += fragment ? 8 : (header[1] + 1u) * 8u;

@@ -22,6 +22,7 @@ struct IpView {
   uint8_t protocol = 0;       ///< of the payload, behind IPv6 extension headers
   size_t header_length = 0;   ///< IPv4 header with options, or IPv6 header with extension headers
   bool may_fragment = false;  ///< IPv4 without DF
+  bool fragment = false;  ///< the first one or a later one
   bool later_fragment = false;
   uint16_t source_port = 0;  ///< 0 when the protocol has none or this is a later fragment
   uint16_t destination_port = 0;

@@ -5,7 +5,8 @@ import { Class, Flag, Rcode, Type } from '../wire/numbers.ts';
 import { soaOf } from '../wire/rdata.ts';
 import { signMessage, type TsigKey, TsigVerifier } from '../wire/tsig.ts';
 import { MessageWriter } from '../wire/writer.ts';
-import { findSet, type Zone } from '../zone/zone.ts';
+import { findSet } from '../zone/packed.ts';
+import { nodeAt, type Zone } from '../zone/zone.ts';
 import type { Asking, RequestType } from './secondary.ts';
 import { stepTransfer, type TransferContext } from './transfer.ts';
 
@@ -24,7 +25,7 @@ export function writeRequest(
 ): { bytes: Buffer; verifier: TsigVerifier | undefined } {
   const writer = new MessageWriter(request.id, 0);
   writer.question(request.origin, Type[request.request], Class.IN);
-  const apex = request.zone?.nodes.get(request.origin) ?? [];
+  const apex = (request.zone && nodeAt(request.zone, request.origin)) ?? [];
   const soa = findSet(apex, Type.SOA);
   // RFC 1995 3: IXFR says in its authority section which version we have.
   if (request.request === 'IXFR' && soa) {

@@ -2,7 +2,8 @@ import type { Rr } from '../wire/message.ts';
 import { child, isWithin, lower, type Name, nameOctets, parentOf } from '../wire/name.ts';
 import { Class, Flag, Rcode, Type } from '../wire/numbers.ts';
 import { nameAt } from '../wire/rdata.ts';
-import { findSet, type Node, type RrSet, type Zone } from './zone.ts';
+import { findSet, type Node, type RrSet } from './packed.ts';
+import { nodeAt, type Zone } from './zone.ts';
 
 /** How far an answer follows CNAME and DNAME, within this zone and beyond. */
 export const aliasHops = 12;
@@ -48,10 +49,10 @@ export function lookup(zone: Zone, name: Name, type: number, dnssecOk: boolean):
 function lookupOnce(asked: Asked, name: Name): ZoneAnswer {
   const above = crossing(asked, name);
   if (above) return above;
-  const node = asked.zone.nodes.get(name);
+  const node = nodeAt(asked.zone, name);
   if (node) return fromNode(asked, name, node);
   const encloser = closestEncloser(asked.zone, name);
-  const wildcard = asked.zone.nodes.get(child('*', encloser));
+  const wildcard = nodeAt(asked.zone, child('*', encloser));
   return wildcard ? fromNode(asked, name, wildcard) : negative(asked, Rcode.NXDOMAIN);
 }
 
@@ -59,7 +60,7 @@ function lookupOnce(asked: Asked, name: Name): ZoneAnswer {
 function crossing(asked: Asked, name: Name): ZoneAnswer | undefined {
   const { zone, type } = asked;
   for (const at of downTo(zone.origin, name)) {
-    const node = zone.nodes.get(at);
+    const node = nodeAt(zone, at);
     if (!node) return undefined;
     const cut = at === zone.origin ? undefined : findSet(node, Type.NS);
     // The parent answers for DS at the cut itself (RFC 4035 3.1.4.1).
@@ -119,8 +120,8 @@ function signed(asked: Asked, owner: Name, node: Node, set: RrSet): Rr[] {
 
 /** RFC 2308 3: the SOA goes along, with the time to live that the absence has. */
 function negative(asked: Asked, rcode: number): ZoneAnswer {
-  const { origin, nodes, soa } = asked.zone;
-  const apex = nodes.get(origin) ?? [];
+  const { origin, soa } = asked.zone;
+  const apex = nodeAt(asked.zone, origin) ?? [];
   const set = findSet(apex, Type.SOA);
   const authorities = set ? signed(asked, origin, apex, { ...set, ttl: Math.min(set.ttl, soa.minimum) }) : [];
   return { rcode, flags: Flag.AA, answers: [], authorities, additionals: [] };
@@ -134,7 +135,7 @@ function referral(asked: Asked, owner: Name, node: Node, cut: RrSet): ZoneAnswer
 }
 
 function addresses(zone: Zone, name: Name): Rr[] {
-  const node = zone.nodes.get(name) ?? [];
+  const node = nodeAt(zone, name) ?? [];
   return [Type.A, Type.AAAA].flatMap((type) => {
     const set = findSet(node, type);
     return set ? records(name, set) : [];

@@ -22,7 +22,8 @@ export interface StoredZone {
 
 export function encodeZoneFile(stored: StoredZone): Buffer {
   const { zone, refreshedAtSeconds } = stored;
-  const size = [...recordsOf(zone)].reduce((sum, rr) => sum + 9 + rr.owner.length + rr.rdata.length, 0);
+  let size = 0;
+  for (const { owner, rdata } of recordsOf(zone)) size += 9 + owner.length + rdata.length;
   const out = Buffer.alloc(bodyAt + 11 + zone.origin.length + size);
   let at = magic.copy(out);
   at = out.writeUIntBE(refreshedAtSeconds, bodyAt, 6);

@@ -1,0 +1,116 @@
+import type { Command } from 'commander';
+import type { Database } from '../db/database.ts';
+import { addFactoryKey, redirectDevice, revokeDevice } from '../facts/fleet.ts';
+import { kinds } from '../facts/kinds.ts';
+import { rowNamed, toRecords } from '../facts/records.ts';
+import { refuse } from '../facts/refusal.ts';
+import { makeCode } from '../fleet/code.ts';
+import { fleetPage, fleetSummary } from '../fleet/page.ts';
+import { qrText } from '../fleet/qr.ts';
+import { sendWelcome } from '../mail/welcome.ts';
+import { type Context, changeAndShow, contextOf } from './context.ts';
+import { wholeNumber } from './history.ts';
+import { fieldList, show, table, time } from './output.ts';
+
+export function fleetCommands(program: Command): void {
+  const device = program.commands.find((command) => command.name() === 'device') as Command;
+  device
+    .command('revoke')
+    .argument('<name>')
+    .description('its key opens nothing from now on; portals close its tunnel at once')
+    .action(async (name: string, _, command: Command) => {
+      await changeAndShow(contextOf(command), `revoke device ${name}`, (to) => revokeDevice(to, name));
+    });
+  device
+    .command('factory-key')
+    .argument('<name>')
+    .argument('<public-key>', 'base64, as `moat keygen` prints it')
+    .description('let a box enrol without a code, by the key that the factory put in')
+    .action(async (name: string, key: string, _, command: Command) => {
+      await changeAndShow(contextOf(command), `factory key of ${name}`, (to) => addFactoryKey(to, name, key));
+    });
+  redirectCommand(device);
+  enrolCodeCommand(program);
+  showCommand(program);
+}
+
+function redirectCommand(device: Command): void {
+  device
+    .command('redirect')
+    .argument('[name...]')
+    .description('send boxes to another portal on their next call')
+    .option('--all', 'every device in use')
+    .option('--to <url...>', "the other portal's device API")
+    .option('--key <public-key>', "the other portal's API key: `portal init` and `portal show` tell it")
+    .option('--back', 'take the redirect back')
+    .option('--preview', 'show what would change, and change nothing')
+    .action(async (names: string[], options: Record<string, unknown>, command: Command) => {
+      if (!options.back && (!options.to || !options.key)) refuse('to', 'expected --to URL and --key KEY, or --back');
+      const to = options.back ? null : { apiUrls: options.to as string[], apiKey: String(options.key) };
+      await changeAndShow(contextOf(command), 'redirect devices', async (edit) => {
+        const all = edit.tx.selectFrom('devices').select('name').where('archivedAt', 'is', null);
+        const which = options.all ? (await all.execute()).map(({ name }) => name) : names;
+        for (const name of which) await redirectDevice(edit, name, to);
+      });
+    });
+}
+
+function enrolCodeCommand(program: Command): void {
+  program
+    .command('enroll-code')
+    .argument('<device>')
+    .description('a one-time code for a box; earlier codes of the device end')
+    .option('--hours <count>', 'how long it is good', '168')
+    .option('--mail', "send it to the customer's address with instructions")
+    .option('--no-qr', 'without the QR code')
+    .action(async (device: string, options: { hours: string; mail?: boolean; qr: boolean }, command: Command) => {
+      const context = contextOf(command);
+      await context.withDatabase(async (database) => {
+        const lifetimeSeconds = wholeNumber(options.hours, 'hours') * 3600;
+        const made = await makeCode(database, { device, now: Date.now(), lifetimeSeconds });
+        if (options.mail) await sendWelcome(database, context.settings(), { device, ...made, now: Date.now() });
+        const qr = options.qr ? `${qrText(made.token)}\n` : '';
+        show(context.output, made, `${qr}moat enroll ${made.token}\ngood until ${time(made.expiresAt)} UTC, once\n`);
+      });
+    });
+}
+
+function showCommand(program: Command): void {
+  program
+    .command('show')
+    .argument('[device]')
+    .description('the fleet at a glance, or one device with its configuration')
+    .option('--config', 'the configuration alone, as the box gets it')
+    .action(async (name: string | undefined, options: { config?: boolean }, command: Command) => {
+      const context = contextOf(command);
+      await context.withDatabase(async (database) => {
+        if (name === undefined) await showFleet(context, database);
+        else await showDevice(context, database, name, options.config ?? false);
+      });
+    });
+}
+
+async function showFleet({ output }: Context, { queries }: Database): Promise<void> {
+  const now = Date.now();
+  const summary = await fleetSummary(queries, now);
+  const { devices } = await fleetPage(queries, { now, limit: 200, search: '', health: '', after: '' });
+  const rows = devices.map(({ name, customer, health, version, why }) => ({
+    device: name,
+    customer,
+    health,
+    version,
+    why,
+  }));
+  show(output, { summary, devices }, `${fieldList(summary)}\n${table(rows)}`);
+}
+
+async function showDevice({ output }: Context, { queries }: Database, name: string, config: boolean): Promise<void> {
+  const row = await rowNamed(queries, kinds.device, name);
+  const compiled = await queries.selectFrom('compiled').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
+  const body = { revision: compiled?.revision ?? 0, ...JSON.parse(compiled?.body ?? '{}') };
+  if (config) return output.write(`${JSON.stringify(body, null, 2)}\n`);
+  const [record = {}] = await toRecords(queries, kinds.device, [row]);
+  const status = await queries.selectFrom('deviceStatus').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
+  const text = `${fieldList(record)}\n${status ? fieldList({ ...status, seenAt: time(status.seenAt) }) : 'never seen\n'}`;
+  show(output, { ...record, status: status ?? null, configuration: body }, text);
+}
