@@ -113,7 +113,7 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
 
 function directions(host: Host, child: NewChild, turn: Turn): { inbound: InboundSa; outbound: OutboundSa } {
   const { tunnel, suite, local, remote, features, keys, initiator } = child;
-  const common = { tunnel, cipher: suite.cipher, esn: suite.esn, local, remote, ...features };
+  const common = { tunnel, cipher: suite.cipher, esn: suite.esn, local, remote, ...host.peer.forwarding, ...features };
   const outbound: OutboundSa = {
     ...common,
     spi: child.spiOut,
