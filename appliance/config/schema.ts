@@ -7,6 +7,7 @@ import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection } from './sections.ts';
+import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
 /** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
 function checkedText<T>(parse: (text: string) => T) {
@@ -132,6 +133,18 @@ const config = z
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),
     dns: dnsSection.optional(),
+    /** Without zones the host's own firewall is left alone. */
+    zones: zonesSchema.default([]),
+    policy: policySchema.default([]),
+    /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
+    proof: z
+      .strictObject({
+        /** Hosts behind the tunnel that answer a ping of the LAN's size, not to be fragmented. */
+        pings: z.array(ip).max(8).default([]),
+        /** Names that our own DNS must be able to answer. */
+        names: z.array(z.string().min(1).max(253)).max(8).default([]),
+      })
+      .prefault({}),
   })
   .superRefine((value, context) => {
     const seen = { name: new Set<string>(), id: new Set<string>() };
@@ -148,6 +161,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 
 export type Config = z.output<typeof config>;

@@ -23,17 +23,23 @@ export type RemoteAuth =
 export type IkeCipher = 'aes-256-gcm-16' | 'aes-128-gcm-16' | 'chacha20-poly1305';
 export type Prf = 'hmac-sha2-256' | 'hmac-sha2-384';
 export type KeyExchange = 'x25519' | 'ecp256';
+/** Added to the one above, never instead of it (RFC 9370): against a quantum computer of the future. */
+export type AdditionalKeyExchange = 'mlkem768';
 
 /** Acceptable algorithms, most wanted first; the core forms proposals from the lists. */
 export interface IkeAlgorithms {
   readonly ciphers: readonly IkeCipher[];
   readonly prfs: readonly Prf[];
   readonly keyExchanges: readonly KeyExchange[];
+  /** `none` in the list allows a peer without; absent or empty is the same as `none` alone. */
+  readonly additionalKeyExchanges?: readonly (AdditionalKeyExchange | 'none')[];
 }
 export interface EspAlgorithms {
   readonly ciphers: readonly EspCipher[];
   /** For forward secrecy in rekeys; `none` in the list allows a rekey without. */
   readonly keyExchanges: readonly (KeyExchange | 'none')[];
+  /** In rekeys, as for IKE. */
+  readonly additionalKeyExchanges?: readonly (AdditionalKeyExchange | 'none')[];
   /** Most wanted first: extended (64-bit) sequence numbers, or 32-bit ones. */
   readonly esn: readonly boolean[];
 }
@@ -149,6 +155,7 @@ export interface IkeSaStatus {
   readonly cipher: IkeCipher | null;
   readonly prf: Prf | null;
   readonly keyExchange: KeyExchange | null;
+  readonly additionalKeyExchange: AdditionalKeyExchange | null;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
   readonly ageSeconds: number;
@@ -163,7 +170,9 @@ export interface ChildSaStatus {
   readonly spiOut: string;
   readonly cipher: EspCipher;
   readonly esn: boolean;
+  /** Of the rekey that made it; null for the first child, whose keys come from those of the IKE SA. */
   readonly keyExchange: KeyExchange | null;
+  readonly additionalKeyExchange: AdditionalKeyExchange | null;
   readonly mode: 'tunnel' | 'aggfrag';
   readonly encapsulation: 'udp' | 'none';
   readonly localSelectors: readonly Selector[];

@@ -28,6 +28,8 @@ import { notifyOf } from './wire/notify.ts';
 const strangersPerSecond = 10;
 /** Steps of one SA at one moment; a step that leaves work for the same moment more often than this is a fault. */
 const maxDueInOneStep = 1_000_000;
+/** Attempts of ours that are not through. */
+const beginnings: readonly IkeState['name'][] = ['initSent', 'intermediateSent', 'authSent'];
 /** A hint that the peer has lost the SA is not worth a question more often than this. */
 const hintMilliseconds = 5_000;
 
@@ -210,7 +212,7 @@ class Endpoint implements IkeEndpoint {
   #abandonAttempt(entry: Entry, call: Call): undefined {
     this.#run(entry, call, (state, turn) => {
       if (state.name === 'authSent') turn.world.freeEspSpi(state.childSpi);
-      return state.name === 'initSent' || state.name === 'authSent' ? closed : state;
+      return beginnings.includes(state.name) ? closed : state;
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Path } from '../lib/net.ts';
 import type { Failure, Peer } from './api.ts';
+import type { KemKey } from './crypto/kem.ts';
 import type { KeyPair } from './crypto/key-exchange.ts';
 import type { IkeKeys, IkeSuite } from './crypto/keys.ts';
 import type { Opener, Sealer } from './crypto/sealed.ts';
@@ -12,7 +13,8 @@ import type { Payload } from './wire/payloads.ts';
 /*
  * Theory of operation
  *
- *   initiator   initSent ------> authSent ----+
+ *   initiator   initSent [--> intermediateSent] --> authSent
+ *                                             |
  *                                             +--> established --> closing --> closed
  *   responder   initAnswered -----------------+        |                         ^
  *        (refused, or closed by the peer)  +-----------+--> spent ---------------+
@@ -37,6 +39,8 @@ export interface Channel {
   readonly suite: IkeSuite;
   /** The peer sent moat's vendor id. */
   readonly moat: boolean;
+  /** Both ends take fragments (RFC 7383). */
+  readonly fragmentation: boolean;
   readonly keys: IkeKeys;
   readonly sealer: Sealer;
   readonly opener: Opener;
@@ -44,8 +48,10 @@ export interface Channel {
 
 /** The last request of the peer and what it was told, to be told again bit by bit (RFC 7296 2.1). */
 export interface Answered {
+  /** One datagram, or the first fragment. */
   readonly request: Uint8Array;
-  readonly answer: Uint8Array;
+  /** More than one datagram are fragments. */
+  readonly answer: readonly Uint8Array[];
 }
 
 /** Message ids, RFC 7296 2.2. */
@@ -66,6 +72,8 @@ export interface InitSent {
   readonly name: 'initSent';
   readonly peer: Peer;
   readonly spi: Uint8Array;
+  /** The message, which our AUTH covers. */
+  readonly request: Uint8Array;
   readonly nonce: Uint8Array;
   readonly keyPair: KeyPair;
   readonly cookie: Uint8Array | null;
@@ -76,13 +84,34 @@ export interface InitSent {
   readonly refusal: { readonly failure: Failure; readonly detail: string; readonly at: number } | null;
 }
 
+/** With an additional key exchange: between IKE_SA_INIT and IKE_AUTH. */
+export interface IntermediateSent {
+  readonly name: 'intermediateSent';
+  readonly peer: Peer;
+  readonly request: Uint8Array;
+  readonly channel: Channel;
+  readonly path: Path;
+  readonly nat: Nat;
+  readonly nonces: Nonces;
+  readonly initAnswer: Uint8Array;
+  readonly key: KemKey;
+  /** Our half of what AUTH covers in addition (RFC 9242 3.3.2). */
+  readonly covered: Uint8Array;
+  readonly sent: Sent;
+}
+
 export interface InitAnswered {
   readonly name: 'initAnswered';
   readonly channel: Channel;
   readonly path: Path;
   readonly nat: Nat;
   readonly nonces: Nonces;
+  /** Both IKE_SA_INIT messages, which the two AUTH payloads cover. */
+  readonly init: { readonly request: Uint8Array; readonly answer: Uint8Array };
   readonly answered: Answered;
+  /** Message id of what comes next: IKE_AUTH, or IKE_INTERMEDIATE if that was agreed and has not been. */
+  readonly expected: number;
+  readonly intAuth: Uint8Array;
   readonly expiresAt: number;
 }
 
@@ -95,6 +124,7 @@ export interface AuthSent {
   readonly nonces: Nonces;
   /** The peer's IKE_SA_INIT message, which its AUTH covers. */
   readonly initAnswer: Uint8Array;
+  readonly intAuth: Uint8Array;
   /** Our inbound SPI of the first child SA. */
   readonly childSpi: number;
   readonly sent: Sent;
@@ -183,7 +213,7 @@ export interface Closed {
 }
 export const closed: Closed = { name: 'closed' };
 
-export type IkeState = InitSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
+export type IkeState = InitSent | IntermediateSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
 
 /** A message whose header fits the SA; `payloads` are the decoded, authenticated ones (plain in IKE_SA_INIT). */
 export interface Incoming {
@@ -191,4 +221,9 @@ export interface Incoming {
   readonly bytes: Uint8Array;
   readonly path: Path;
   readonly payloads: readonly Payload[];
+}
+
+/** One that was encrypted; `inner` are the octets of its payloads and the type of the first. */
+export interface Authentic extends Incoming {
+  readonly inner: { readonly first: number; readonly chain: Uint8Array };
 }

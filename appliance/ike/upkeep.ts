@@ -8,7 +8,15 @@ import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
 import { amendChild, type Child, removeLingering } from './family.ts';
 import { nextRetry, retryDeadline, type Sent } from './retransmit.ts';
-import { type AuthSent, type Closing, closed, type Established, type IkeState, type InitSent } from './states.ts';
+import {
+  type AuthSent,
+  type Closing,
+  closed,
+  type Established,
+  type IkeState,
+  type InitSent,
+  type IntermediateSent,
+} from './states.ts';
 import type { Turn } from './turn.ts';
 
 /* What time does to an IKE SA. `wakeAt` and `tend` belong together: the one says when the other has something to do. */
@@ -22,6 +30,7 @@ export function wakeAt(state: IkeState): number {
     case 'initAnswered':
     case 'spent':
       return state.expiresAt;
+    case 'intermediateSent':
     case 'authSent':
       return retryDeadline(state.sent.retry);
     case 'closing':
@@ -70,6 +79,8 @@ export function tend(state: IkeState, turn: Turn): IkeState {
   switch (state.name) {
     case 'initSent':
       return tendInit(state, turn);
+    case 'intermediateSent':
+      return tendIntermediate(state, turn);
     case 'authSent':
       return tendAuth(state, turn);
     case 'closing':
@@ -87,7 +98,7 @@ export function tend(state: IkeState, turn: Turn): IkeState {
 
 /** RFC 7296 2.1: the same octets, to where the peer is now. */
 function resend(sent: Sent, path: Path, turn: Turn): Sent {
-  turn.emit({ kind: 'send', bytes: sent.bytes, path });
+  for (const bytes of sent.datagrams) turn.emit({ kind: 'send', bytes, path });
   turn.world.count('retransmitted');
   return { ...sent, retry: nextRetry(sent.retry, turn) };
 }
@@ -98,6 +109,13 @@ function tendInit(state: InitSent, turn: Turn): IkeState {
   if (refusal !== null && (over || turn.now >= refusal.at)) return fail(peer, refusal, sent.path, turn);
   if (over) return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SA_INIT' }, sent.path, turn);
   return { ...state, sent: resend(sent, sent.path, turn) };
+}
+
+function tendIntermediate(state: IntermediateSent, turn: Turn): IkeState {
+  const { peer, path, sent } = state;
+  if (turn.now < sent.retry.giveUpAt) return { ...state, sent: resend(sent, path, turn) };
+  wipeKeys(state.channel.keys);
+  return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_INTERMEDIATE' }, path, turn);
 }
 
 function tendAuth(state: AuthSent, turn: Turn): IkeState {

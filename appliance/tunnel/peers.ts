@@ -1,5 +1,5 @@
 import type { LoadedConfig } from '../config/files.ts';
-import type { PeerConfig } from '../config/schema.ts';
+import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
 import { noCapabilities } from '../lib/esp-sa.ts';
 import { canonicalIp, familyOf, selectorOf } from '../lib/ip.ts';
@@ -38,6 +38,14 @@ function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' 
     localAuth: { kind: 'ed25519', privateKey },
     remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
   };
+}
+
+/** Names of peers that are to be called elsewhere than before. */
+export function movedPeers(before: Config, after: Config): string[] {
+  const old = new Map(before.peers.map(({ name, addresses }) => [name, addresses.join()]));
+  return after.peers
+    .filter(({ name, addresses }) => old.has(name) && old.get(name) !== addresses.join())
+    .map(({ name }) => name);
 }
 
 /** The identity's kind by its form (RFC 7296 3.5): `keyid:` and hexadecimal, an e-mail address, an IP address, else a name. */

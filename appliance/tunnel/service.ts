@@ -13,7 +13,7 @@ import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ik
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
 import { Calls } from './calls.ts';
-import { ikePeers } from './peers.ts';
+import { ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
 import { Ledger } from './traffic.ts';
@@ -75,6 +75,8 @@ export class TunnelService {
     }
     for (const peer of ikePeers(loaded)) this.#endpoint.setPeer(peer);
     this.#calls.configure(after);
+    // Whether a portal answers at its new addresses is to be known now, not after the next power cut.
+    for (const name of movedPeers(before, after)) this.#step({ kind: 'close', peer: name });
     await this.#applyNetwork();
     this.#wake();
   }

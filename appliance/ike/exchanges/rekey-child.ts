@@ -15,7 +15,7 @@ import {
   supersede,
 } from '../family.ts';
 import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
-import { acceptEsp, chooseEsp, groupOctets, groupOf, offerEsp } from '../negotiate.ts';
+import { acceptEsp, chooseEsp, groupOctets, groupOf, offerEsp, withoutAdditional } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between } from '../retransmit.ts';
 import { isWithin, narrowSelectors } from '../selectors.ts';
@@ -57,7 +57,7 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
   const keyPair = method && generateKeyPair(method, turn.random);
   const payloads: Payload[] = [
     ...(replaces ? [{ type: 'N', body: notifyAboutEsp('REKEY_SA', replaces.spiIn) } as const] : []),
-    { type: 'SA', body: offerEsp(peer.esp, spiOctets(spi), true) },
+    { type: 'SA', body: offerEsp(withoutAdditional(peer.esp), spiOctets(spi), true) },
     ...offerFeatures(peer, state.channel),
     { type: 'Nonce', body: nonce },
     ...(keyPair
@@ -118,7 +118,7 @@ function makeChild(
     return { refusal: notifyOf('INVALID_SYNTAX') };
   }
   const present = ke && keyExchangeOf(ke.group);
-  const chosen = chooseEsp(find(payloads, 'SA') ?? [], peer.esp, { present });
+  const chosen = chooseEsp(find(payloads, 'SA') ?? [], withoutAdditional(peer.esp), { present });
   if (chosen === null) return { refusal: notifyOf('NO_PROPOSAL_CHOSEN') };
   const { suite } = chosen;
   const method = suite.keyExchange;
@@ -131,7 +131,14 @@ function makeChild(
   const shared = keyPair && ke ? keyPair.agree(ke.data) : null;
   if (keyPair !== null && shared === null) return { refusal: notifyOf('INVALID_SYNTAX') };
   const nonces = { initiator: initiatorNonce, responder: turn.random(nonceLength) };
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
+  const keys = childKeys({
+    prf: channel.suite.prf,
+    d: channel.keys.d,
+    cipher: suite.cipher,
+    nonces,
+    shared,
+    additional: [],
+  });
   const spiIn = turn.world.newEspSpi(turn);
   const spiOut = new Reader(chosen.peerSpi).u32();
   const features = agreeFeatures(peer, channel, notifies(payloads));
@@ -207,7 +214,7 @@ function readAnswer(
 ): { readonly child: NewChild; readonly nonces: Nonces } | null {
   const { peer, channel } = state;
   const { payloads } = message;
-  const accepted = acceptEsp(find(payloads, 'SA') ?? [], peer.esp, true);
+  const accepted = acceptEsp(find(payloads, 'SA') ?? [], withoutAdditional(peer.esp), true);
   const responderNonce = find(payloads, 'Nonce');
   const local = find(payloads, 'TSi') ?? [];
   const remote = find(payloads, 'TSr') ?? [];
@@ -220,7 +227,14 @@ function readAnswer(
   const shared = fits && wanted !== null && task.keyPair && ke ? task.keyPair.agree(ke.data) : null;
   if (!fits || (wanted !== null && shared === null)) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
+  const keys = childKeys({
+    prf: channel.suite.prf,
+    d: channel.keys.d,
+    cipher: suite.cipher,
+    nonces,
+    shared,
+    additional: [],
+  });
   const spiOut = new Reader(accepted.peerSpi).u32();
   const features = agreeFeatures(peer, channel, notifies(payloads));
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
@@ -248,7 +262,7 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const [proposal] = find(message.payloads, 'SA') ?? [];
   if (proposal === undefined || proposal.spi.length !== 4) return retryLater(state, task, turn);
   const spiOut = new Reader(proposal.spi).u32();
-  const suite = { cipher: 'aes-256-gcm-16', esn: false, keyExchange: null } as const;
+  const suite = { cipher: 'aes-256-gcm-16', esn: false, keyExchange: null, additionalKeyExchange: null } as const;
   const never = Number.POSITIVE_INFINITY;
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {

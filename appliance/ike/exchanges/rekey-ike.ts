@@ -3,7 +3,7 @@ import { answer, beginClosing, openChannel, owns, saKey, sendRequest, withNextId
 import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
 import { rekeyedIkeKeys } from '../crypto/keys.ts';
 import { retireMilliseconds } from '../family.ts';
-import { acceptIke, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
+import { acceptIke, chooseIke, groupOctets, groupOf, offerIke, withoutAdditional } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between } from '../retransmit.ts';
 import type { Channel, Closing, Established, Incoming, Nonces, TaskOf } from '../states.ts';
@@ -33,7 +33,7 @@ function sendIkeRekey(state: Established, method: KeyExchange, turn: Turn): Esta
   const nonce = turn.random(nonceLength);
   const keyPair = generateKeyPair(method, turn.random);
   const payloads: Payload[] = [
-    { type: 'SA', body: offerIke(state.peer.ike, spi) },
+    { type: 'SA', body: offerIke(withoutAdditional(state.peer.ike), spi) },
     { type: 'Nonce', body: nonce },
     { type: 'KE', body: { group: keyExchangeId(method), data: keyPair.publicValue } },
   ];
@@ -77,10 +77,10 @@ function makeSuccessor(state: Established, message: Incoming, turn: Turn): Made 
   const initiatorNonce = find(payloads, 'Nonce');
   if (ke === null || initiatorNonce === null) return { refusal: notifyOf('INVALID_SYNTAX') };
   const present = keyExchangeOf(ke.group);
-  const chosen = chooseIke(find(payloads, 'SA') ?? [], state.peer.ike, present, 8);
+  const chosen = chooseIke(find(payloads, 'SA') ?? [], withoutAdditional(state.peer.ike), present, 8);
   if (chosen === null) return { refusal: notifyOf('NO_PROPOSAL_CHOSEN') };
   const { suite, peerSpi } = chosen;
-  const { moat } = state.channel;
+  const { moat, fragmentation } = state.channel;
   if (suite.keyExchange !== present) {
     return { refusal: notifyOf('INVALID_KE_PAYLOAD', groupOctets(suite.keyExchange)) };
   }
@@ -90,8 +90,16 @@ function makeSuccessor(state: Established, message: Incoming, turn: Turn): Made 
   const spi = turn.world.newIkeSpi(turn);
   const nonces = { initiator: initiatorNonce, responder: turn.random(nonceLength) };
   const spis = { initiator: peerSpi, responder: spi };
-  const keys = rekeyedIkeKeys({ suite, nonces, spis, shared }, oldSecrets(state.channel));
-  const channel = openChannel({ initiator: false, spiInitiator: peerSpi, spiResponder: spi, suite, moat, keys });
+  const keys = rekeyedIkeKeys({ suite, nonces, spis, shared, additional: [] }, oldSecrets(state.channel));
+  const channel = openChannel({
+    initiator: false,
+    spiInitiator: peerSpi,
+    spiResponder: spi,
+    suite,
+    moat,
+    fragmentation,
+    keys,
+  });
   const answered: Payload[] = [
     { type: 'SA', body: chosen.answer(spi) },
     { type: 'Nonce', body: nonces.responder },
@@ -159,19 +167,27 @@ function readAnswer(
   turn: Turn,
 ): { readonly successor: Established; readonly nonces: Nonces } | null {
   const { payloads } = message;
-  const accepted = acceptIke(find(payloads, 'SA') ?? [], state.peer.ike, 8);
+  const accepted = acceptIke(find(payloads, 'SA') ?? [], withoutAdditional(state.peer.ike), 8);
   const ke = find(payloads, 'KE');
   const responderNonce = find(payloads, 'Nonce');
   if (accepted === null || ke === null || responderNonce === null) return null;
   const { suite, peerSpi } = accepted;
-  const { moat } = state.channel;
+  const { moat, fragmentation } = state.channel;
   if (suite.keyExchange !== task.keyPair.method || keyExchangeOf(ke.group) !== task.keyPair.method) return null;
   const shared = task.keyPair.agree(ke.data);
   if (shared === null) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
   const spis = { initiator: task.spi, responder: peerSpi };
-  const keys = rekeyedIkeKeys({ suite, nonces, spis, shared }, oldSecrets(state.channel));
-  const channel = openChannel({ initiator: true, spiInitiator: task.spi, spiResponder: peerSpi, suite, moat, keys });
+  const keys = rekeyedIkeKeys({ suite, nonces, spis, shared, additional: [] }, oldSecrets(state.channel));
+  const channel = openChannel({
+    initiator: true,
+    spiInitiator: task.spi,
+    spiResponder: peerSpi,
+    suite,
+    moat,
+    fragmentation,
+    keys,
+  });
   return { successor: succeed(state, channel, turn), nonces };
 }
 

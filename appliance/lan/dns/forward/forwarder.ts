@@ -31,7 +31,7 @@ import { encodeUpstream, randomCase, readUpstream, ttlLimits, type UpstreamQuest
  */
 
 /** Milliseconds. 1.8 s and 30 s are those of RFC 8767 5. */
-const timing = { question: 4_000, attempt: 5_000, tcp: 4_000, staleAnswer: 1_800 } as const;
+const timing = { question: 4_000, attempt: 5_000, tcp: 4_000, staleAnswer: 1_800, probe: 1_000 } as const;
 export const staleTtlSeconds = 30;
 const triesPerServer = 2;
 
@@ -123,7 +123,7 @@ class Run<W> {
   #open(pending: Pending<W> | undefined, health: Health, question: UpstreamQuestion, tcp: boolean): number {
     const { now } = this.#env;
     const attempt = ++this.#state.lastAttempt;
-    const endAt = now + (pending ? timing.attempt : timeoutOf(health));
+    const endAt = now + (pending ? timing.attempt : timing.probe);
     this.#state.attempts.set(attempt, { health, pending, question, tcp, sentAt: now, endAt, late: false });
     this.effects.push({ kind: 'send', attempt, upstream: health.upstream, bytes: encodeUpstream(question), tcp });
     return attempt;

@@ -23,7 +23,7 @@ export interface Health {
 }
 
 /** Milliseconds. `probeMax` is below the five seconds in which a house expects its internet back. */
-const timing = { firstTimeout: 400, minTimeout: 150, maxTimeout: 1_500, probeMin: 500, probeMax: 2_500 } as const;
+const timing = { firstTimeout: 400, minTimeout: 150, maxTimeout: 1_500, probeMin: 500, probeMax: 2_000 } as const;
 const timeoutsUntilDown = 3;
 
 export function newHealth(upstream: Upstream): Health {
