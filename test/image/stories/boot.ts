@@ -13,7 +13,9 @@ export async function bootsBy(ground: Ground, firmware: Firmware): Promise<strin
   await readFromSofa(ground.street);
   assert.equal((await disk.getFile('public-key.txt')).trim(), publicKey, 'the key is on the FAT partition');
   const inside = firmware === 'bios' ? await looksRight(box) : '';
+  await box.shell('sync');
   await box.cut();
+  ground.season(disk, publicKey);
   return `tunnel and page on the sofa; up at ${at} s of the box's clock${inside}`;
 }
 
