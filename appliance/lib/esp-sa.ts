@@ -11,6 +11,9 @@ export interface Capabilities {
   readonly superPackets: boolean;
 }
 
+/** How the data plane treats inner packets of a tunnel: the configuration's choice, nothing that peers negotiate. */
+export type Forwarding = Pick<OutboundSa, 'clampMss' | 'aggregationDelayMs' | 'tooBig'>;
+
 export const noCapabilities: Capabilities = { pathProbes: false, superPackets: false };
 
 /** What both directions of an ESP security association have in common. */

@@ -32,6 +32,7 @@ function statusOf(change: Partial<PeerFacts>) {
     call: null,
     failure: null,
     upSince: null,
+    mtu: null,
     traffic: noTraffic,
     ike: null,
     ...change,
