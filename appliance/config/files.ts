@@ -6,6 +6,7 @@ import { parse as parseToml, TomlError } from 'smol-toml';
 import { Secret } from '../lib/secret.ts';
 import { ConfigError } from './problems.ts';
 import { type Config, type PeerConfig, parseConfig } from './schema.ts';
+import type { Source } from './store.ts';
 
 /** A configuration with the secrets that its files hold. */
 export interface LoadedConfig {
@@ -18,7 +19,17 @@ export interface LoadedConfig {
 
 /** Reads TOML or JSON (by the ending) and every file it names. @throws {ConfigError} */
 export function loadConfig(path: string): LoadedConfig {
-  const config = parseConfig(parseText(readText(path, ''), path));
+  return loadSource(readSource(path));
+}
+
+/** @throws {ConfigError} */
+export function readSource(path: string): Source {
+  return { path, text: readText(path, '') };
+}
+
+/** @throws {ConfigError} */
+export function loadSource({ path, text }: Source): LoadedConfig {
+  const config = parseConfig(parseText(text, path));
   const at = (file: string) => resolve(dirname(path), file);
   const keyFile = config.identity.privateKeyFile;
   return {

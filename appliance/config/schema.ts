@@ -7,6 +7,7 @@ import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection } from './sections.ts';
+import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
 /** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
 function checkedText<T>(parse: (text: string) => T) {
@@ -91,6 +92,16 @@ const peer = z
     esp: espAlgorithms.prefault({}),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
     encapsulation: z.enum(['udp', 'auto']).default('udp'),
+    /** Carry packets in envelopes that fit the path (RFC 9347), where the peer can. */
+    aggfrag: z.boolean().default(true),
+    /** Lower the MSS of TCP connections to what one envelope holds. */
+    clampMss: z.boolean().default(true),
+    /** Milliseconds that bulk traffic may wait for company in its envelope. */
+    aggregationDelayMs: z.int().min(0).max(1000).default(0),
+    /** Without AGGFRAG: fragment the envelope of a packet that is too big, or tell its sender. */
+    tooBig: z.enum(['fragment', 'ptb']).default('fragment'),
+    /** Hosts behind the peer that answer pings, for `moat mtu --prove`; best the peer's own inside addresses. */
+    proofAddresses: z.array(ip).max(4).default([]),
     // Together below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
@@ -132,6 +143,18 @@ const config = z
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),
     dns: dnsSection.optional(),
+    /** Without zones the host's own firewall is left alone. */
+    zones: zonesSchema.default([]),
+    policy: policySchema.default([]),
+    /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
+    proof: z
+      .strictObject({
+        /** Hosts behind the tunnel that answer a ping of the LAN's size, not to be fragmented. */
+        pings: z.array(ip).max(8).default([]),
+        /** Names that our own DNS must be able to answer. */
+        names: z.array(z.string().min(1).max(253)).max(8).default([]),
+      })
+      .prefault({}),
   })
   .superRefine((value, context) => {
     const seen = { name: new Set<string>(), id: new Set<string>() };
@@ -148,6 +171,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 
 export type Config = z.output<typeof config>;

@@ -20,6 +20,7 @@ export function tunnelSlice({ config, privateKey, sharedSecrets }: LoadedConfig)
     config: {
       ...config,
       // Of no concern to the tunnel; and a `Secret` does not survive the channel.
+      policy: [],
       dhcp: undefined,
       dns: undefined,
       peers: config.peers.map(({ psk: _, ...peer }) => peer),

@@ -22,6 +22,8 @@ test('a network of the peer becomes a route, with our own source address of its 
     [
       ['10.1.0.0/16', 'main', '10.77.1.1'],
       ['fd01::/32', 'main', null],
+      ['10.1.0.0/16', 7294, '10.77.1.1'],
+      ['fd01::/32', 7294, null],
     ],
   );
   assert.deepEqual(plan(['10.1.0.0/16']).ruleSources, []);
@@ -34,4 +36,10 @@ test('a default route stays out of the main table, and only our networks of that
     [7296],
   );
   assert.deepEqual(ruleSources.map(formatPrefix), ['10.77.1.0/24']);
+});
+
+test('what a wild side says about the company is asked after our own table; our own networks are thrown back from it', () => {
+  const { firstSources, thrown } = plan(['10.0.0.0/8']);
+  assert.deepEqual(firstSources.map(formatPrefix), ['10.77.1.0/24', 'fd77:1::/64']);
+  assert.deepEqual(thrown.map(formatPrefix), ['10.77.1.0/24', 'fd77:1::/64']);
 });

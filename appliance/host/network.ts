@@ -14,6 +14,11 @@ const run = promisify(execFile);
 const routeProtocol = 97;
 /** The table, and the preference of the rules, for peers whose network is everything. */
 const tunnelTable = 7296;
+/**
+ * The table of a home that is asked before all others: a router on the wild side that hands out a more specific route to the
+ * company, or a network of the same addresses, changes nothing for our own networks.
+ */
+const firstTable = 7294;
 /** Weaker than any other route: what holds when the tunnel device is gone, so that nothing leaves in the clear. */
 const lastMetric = 4_278_198_272;
 
@@ -22,11 +27,14 @@ export interface NetworkPlan {
   readonly routes: readonly TunnelRoute[];
   /** Our networks whose packets look into `tunnelTable` before a default route of the host. */
   readonly ruleSources: readonly Prefix[];
+  /** Our networks, whose packets look into `firstTable` before anything else; local ones are thrown back from there. */
+  readonly firstSources: readonly Prefix[];
+  readonly thrown: readonly Prefix[];
 }
 
 export interface TunnelRoute {
   readonly prefix: Prefix;
-  readonly table: 'main' | typeof tunnelTable;
+  readonly table: 'main' | typeof tunnelTable | typeof firstTable;
   readonly source: string | null;
 }
 
@@ -41,11 +49,20 @@ export function networkPlan(config: Config): NetworkPlan {
   const ruleFamilies = new Set(
     routes.filter(({ table }) => table !== 'main').map(({ prefix }) => familyOf(prefix.address)),
   );
+  const isHome = config.role === 'home';
+  const first = routes.filter(({ table }) => isHome && table === 'main');
+  const zones = config.zones.filter(({ kind }) => kind !== 'wild').flatMap(({ addresses }) => addresses);
   return {
     device: config.tunnel.interface,
-    routes,
+    routes: [...routes, ...first.map((route): TunnelRoute => ({ ...route, table: firstTable }))],
     ruleSources: config.tunnel.networks.filter(({ address }) => ruleFamilies.has(familyOf(address))),
+    firstSources: first.length > 0 ? config.tunnel.networks : [],
+    thrown: first.length > 0 ? distinct([...config.tunnel.networks, ...zones.map(({ network }) => network)]) : [],
   };
+}
+
+function distinct(prefixes: readonly Prefix[]): Prefix[] {
+  return [...new Map(prefixes.map((prefix) => [formatPrefix(prefix), prefix])).values()];
 }
 
 /** @throws {Error} with the first line that `ip` refused. */
@@ -65,7 +82,7 @@ export async function applyNetwork(plan: NetworkPlan): Promise<void> {
 
 /** Takes away everything that `applyNetwork` made, except forwarding. */
 export async function clearNetwork(device: string): Promise<void> {
-  const nothing: NetworkPlan = { device, routes: [], ruleSources: [] };
+  const nothing: NetworkPlan = { device, routes: [], ruleSources: [], firstSources: [], thrown: [] };
   for (const family of [4, 6] as const) {
     if (family === 6 && !existsSync('/proc/sys/net/ipv6')) continue;
     await ip(family, [...(await ruleCommands(nothing, family)), ...(await staleCommands(nothing, family))]);
@@ -77,6 +94,9 @@ function wantedCommands(plan: NetworkPlan, family: Family): string[] {
   return [
     // The tunnel is a point-to-point link between routers: no neighbour discovery, no link-local address.
     ...(family === 6 ? [`link set dev ${plan.device} addrgenmode none`] : []),
+    ...plan.thrown
+      .filter(({ address }) => familyOf(address) === family)
+      .map((prefix) => `route replace throw ${formatPrefix(prefix)} table ${firstTable} proto ${routeProtocol}`),
     ...routes.flatMap(({ prefix, table, source }) => {
       const to = `${formatPrefix(prefix)} table ${table} proto ${routeProtocol}`;
       const from = source === null ? '' : ` src ${source}`;
@@ -94,14 +114,16 @@ interface KernelRule {
 /** Local networks stay reachable directly: only packets that would take a default route go to the tunnel. */
 async function ruleCommands(plan: NetworkPlan, family: Family): Promise<string[]> {
   const own = plan.ruleSources.filter(({ address }) => familyOf(address) === family);
+  const first = plan.firstSources.filter(({ address }) => familyOf(address) === family);
   const wanted = own.map((prefix) => `pref ${tunnelTable} from ${formatPrefix(prefix)} lookup ${tunnelTable}`);
+  wanted.push(...first.map((prefix) => `pref ${firstTable} from ${formatPrefix(prefix)} lookup ${firstTable}`));
   if (own.length > 0) wanted.push(`pref ${tunnelTable - 1} from all lookup main suppress_prefixlength 0`);
   const { stdout } = await run('ip', [`-${family}`, '-j', 'rule', 'show']);
   const present = (JSON.parse(stdout) as KernelRule[]).flatMap(({ priority, src, srclen }) => {
     if (priority === tunnelTable - 1) return [`pref ${priority} from all lookup main suppress_prefixlength 0`];
-    if (priority !== tunnelTable) return [];
+    if (priority !== tunnelTable && priority !== firstTable) return [];
     const from = fullPrefix(srclen === undefined ? src : `${src}/${srclen}`, family);
-    return [`pref ${priority} from ${from} lookup ${tunnelTable}`];
+    return [`pref ${priority} from ${from} lookup ${priority}`];
   });
   return [
     ...present.filter((rule) => !wanted.includes(rule)).map((rule) => `rule del ${rule}`),
@@ -127,13 +149,16 @@ async function staleCommands(plan: NetworkPlan, family: Family): Promise<string[
     'proto',
     `${routeProtocol}`,
   ]);
-  const kept = new Set(plan.routes.map(({ prefix, table }) => `${formatPrefix(prefix)} ${table}`));
+  const kept = new Set([
+    ...plan.routes.map(({ prefix, table }) => `${formatPrefix(prefix)} ${table}`),
+    ...plan.thrown.map((prefix) => `${formatPrefix(prefix)} ${firstTable}`),
+  ]);
   const present = JSON.parse(stdout || '[]') as KernelRoute[];
   const stale = present.filter(({ dst, table }) => !kept.has(`${fullPrefix(dst, family)} ${table ?? 'main'}`));
   return [
     ...stale.map(
       ({ type, dst, table, metric }) =>
-        `route del ${type === 'unreachable' ? 'unreachable ' : ''}${fullPrefix(dst, family)} table ${table ?? 'main'}${metric === undefined ? '' : ` metric ${metric}`}`,
+        `route del ${type === 'unreachable' || type === 'throw' ? `${type} ` : ''}${fullPrefix(dst, family)} table ${table ?? 'main'}${metric === undefined ? '' : ` metric ${metric}`}`,
     ),
   ];
 }

@@ -129,3 +129,10 @@ export function prefixContains(prefix: Prefix, address: string): boolean {
   const bits = hostBits(prefix);
   return ipToNumber(prefix.address) >> bits === ipToNumber(address) >> bits;
 }
+
+/** The network of `length` bits that `address` is in. @throws {TypeError} when there are not so many bits. */
+export function prefixOf(address: string, length: number): Prefix {
+  const most = familyBits[familyOf(address)];
+  if (!(length >= 0 && length <= most)) throw new TypeError(`the length of a network of ${address} is 0 to ${most}`);
+  return { address: firstAddress({ address, length }), length };
+}

@@ -1,15 +1,19 @@
-/** The appliance as a whole: one configuration, the services that do its work, and what `moat status` says of them. */
+/** The appliance as a whole: one configuration, the host's network and the services under it, and what is said of them. */
 import { mkdirSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import { type LoadedConfig, loadConfig } from '../config/files.ts';
+import { type LoadedConfig, loadSource, readSource } from '../config/files.ts';
 import { ConfigError } from '../config/problems.ts';
+import { ConfigStore, type Source } from '../config/store.ts';
+import { HostNetwork } from '../host/host.ts';
+import { NetworkMonitor } from '../host/monitor.ts';
 import { version } from '../lib/version.ts';
-import type { TunnelStatus } from '../tunnel/status.ts';
+import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { LogSink } from './log-sink.ts';
-import { residentOctets, ServiceRunner } from './service-runner.ts';
-import { services } from './services.ts';
+import { type Fingerprint, fingerprint, nameProof, pingProof, tunnelProof } from './proof.ts';
+import { type Proof, residentOctets } from './service-runner.ts';
+import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
 import { whyText } from './why.ts';
 
@@ -27,53 +31,45 @@ export interface ApplianceOptions {
 export class Appliance {
   readonly #options: ApplianceOptions;
   readonly #log: Logger;
-  readonly #runners: readonly ServiceRunner[];
+  readonly #services: ServiceSet;
+  readonly #host = new HostNetwork();
+  readonly #configurations: Configurations;
   #loaded: LoadedConfig | null = null;
-  #configProblem: string | null = null;
+  #fileProblem: string | null = null;
+  #hostProblem: string | null = null;
+  #before: Fingerprint = new Map();
+  #monitor: NetworkMonitor | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
   #why = '';
-  /** Whether a change of the file is waited for. */
+  /** Whether a change of the configuration file is waited for. */
   #waiting = false;
 
   constructor(options: ApplianceOptions) {
     this.#options = options;
     this.#log = options.log;
+    const { stateDirectory, log } = options;
     // Services under their own users pass through to their own folders; what is here is for the owner's eyes.
-    mkdirSync(options.stateDirectory, { recursive: true, mode: 0o711 });
-    this.#runners = services.map(
-      (row) =>
-        new ServiceRunner(row, {
-          stateDirectory: options.stateDirectory,
-          log: this.#log,
-          line: (service, line) => this.#passOn(service, line),
-          changed: () => {},
-        }),
-    );
+    mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
+    const line = (service: string, text: string) => this.#passOn(service, text);
+    this.#services = new ServiceSet({ stateDirectory, log, line, changed: () => {} });
+    this.#configurations = new Configurations({
+      store: new ConfigStore(`${stateDirectory}/config`),
+      log,
+      apply: (source) => this.#apply(source),
+      prove: () => this.#prove(),
+    });
   }
 
   async start(): Promise<void> {
-    await this.load();
-    this.#whyTimer = setInterval(() => void this.#writeWhy(), whyIntervalMs);
+    this.#whyTimer = setInterval(() => void this.#look(), whyIntervalMs);
+    this.#monitor = new NetworkMonitor(() => void this.#networkChanged());
+    await this.#configurations.start(this.#readFile());
   }
 
-  /** Reads the configuration and puts it in force, or keeps what there was. */
+  /** Reads the configuration file again and puts it on trial, or keeps what there was. */
   async load(): Promise<void> {
-    try {
-      const loaded = loadConfig(this.#options.configFile);
-      this.#configProblem = null;
-      this.#stopWaiting();
-      const { role, name, revision } = loaded.config;
-      this.#log.info({ role, name, revision, file: this.#options.configFile }, 'configured');
-      this.#loaded = loaded;
-      await this.#apply(loaded);
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      if (this.#configProblem !== error.message) {
-        this.#log.error({ file: this.#options.configFile, problems: error.problems }, 'configurationRefused');
-      }
-      this.#configProblem = error.message;
-      this.#awaitMending();
-    }
+    const source = this.#readFile();
+    if (source) await this.#configurations.offer(source);
   }
 
   async answer(request: ControlRequest): Promise<ControlAnswer> {
@@ -83,12 +79,14 @@ export class Appliance {
       case 'logs':
         return { ok: true, status: await this.status(), text: this.#options.sink.newest(newestLines).join('') };
       case 'rekey':
-        this.#runner('tunnel')?.send(request);
+        this.#services.runner('tunnel')?.send(request);
         break;
-      case 'reload':
+      case 'reload': {
         await this.load();
-        if (this.#configProblem !== null) return { ok: false, problem: (await this.status()).sentence };
+        const problem = this.#configProblem();
+        if (problem !== null) return { ok: false, problem };
         break;
+      }
       default:
         return { ok: false, problem: 'unknown request' };
     }
@@ -96,41 +94,93 @@ export class Appliance {
   }
 
   async status(): Promise<ApplianceStatus> {
-    const tunnel = (await this.#runner('tunnel')?.describe()) as TunnelStatus | null;
-    const states = this.#runners.map((runner) => runner.status());
+    const tunnel = await this.#services.tunnel();
+    const services = this.#services.status();
     return applianceStatus({
       version,
       uptimeSeconds: Math.floor(performance.now() / 1000),
       configFile: this.#options.configFile,
-      residentOctets: states.reduce((sum, each) => sum + each.residentOctets, residentOctets(process.pid)),
-      configProblem: this.#configProblem,
-      configured: this.#loaded !== null,
+      residentOctets: services.reduce((sum, each) => sum + each.residentOctets, residentOctets(process.pid)),
+      configProblem: this.#configProblem(),
+      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...(this.#host.view?.problems ?? [])],
+      configuration: this.#configurations.status(),
+      zones: Object.fromEntries(this.#host.view?.placement.devices ?? []),
       tunnel,
-      services: states.filter(({ state, restarts }) => state !== 'stopped' || restarts > 0),
+      services,
       logLinesLost: this.#options.sink.lost,
     });
   }
 
-  /** In the opposite order of the start: the tunnel, on which others may stand, says goodbye last. */
+  /** The services in the opposite order of their start: the tunnel, on which others may stand, says goodbye last. */
   async stop(): Promise<void> {
     this.#stopWaiting();
     clearInterval(this.#whyTimer);
-    for (const runner of [...this.#runners].reverse()) await runner.stop();
+    this.#configurations.close();
+    this.#monitor?.close();
+    await this.#services.stop();
   }
 
-  async #apply(loaded: LoadedConfig): Promise<void> {
-    const { role, revision } = loaded.config;
-    const answers = this.#runners.map(async (runner) => {
-      const { row } = runner;
-      const slice = row.roles.includes(role) ? row.slice(loaded, this.#options.stateDirectory) : null;
-      const problem = await runner.configure(revision, slice);
-      if (problem !== null) this.#log.warn({ service: row.name, revision, problem }, 'serviceNotConfigured');
-    });
-    await Promise.all(answers);
+  #readFile(): Source | null {
+    const file = this.#options.configFile;
+    try {
+      const source = readSource(file);
+      loadSource(source);
+      this.#fileProblem = null;
+      this.#stopWaiting();
+      return source;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      if (this.#fileProblem !== error.message)
+        this.#log.error({ file, problems: error.problems }, 'configurationRefused');
+      this.#fileProblem = error.message;
+      this.#awaitMending();
+      return null;
+    }
   }
 
-  #runner(name: string): ServiceRunner | undefined {
-    return this.#runners.find(({ row }) => row.name === name);
+  #configProblem(): string | null {
+    if (this.#fileProblem === null) return this.#configurations.problem();
+    const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
+    const problem = this.#fileProblem.replaceAll('\n', '; ');
+    return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
+  }
+
+  /** The firewall before the services: nothing is open that the configuration shuts. */
+  async #apply(source: Source): Promise<void> {
+    const loaded = loadSource(source);
+    const { role, name, revision } = loaded.config;
+    this.#before = fingerprint(await this.#services.tunnel());
+    await this.#host.apply(loaded.config);
+    this.#hostProblem = null;
+    this.#loaded = loaded;
+    await this.#services.apply(loaded);
+    // Keys made after the change prove that both ends still speak to each other.
+    if (role === 'home') this.#services.runner('tunnel')?.send({ kind: 'rekey', what: 'child', peer: null });
+    this.#log.info({ role, name, revision, file: source.path }, 'configured');
+  }
+
+  async #prove(): Promise<Proof> {
+    const config = this.#loaded?.config;
+    if (!config) return { ok: false, detail: 'nothing is configured' };
+    const [services, tunnel] = [await this.#services.prove(), tunnelProof(await this.#services.tunnel(), this.#before)];
+    const proofs = [services, tunnel];
+    if (!proofs.every(({ ok }) => ok)) return proofs.find(({ ok }) => !ok) ?? services;
+    proofs.push(...(await Promise.all(config.proof.pings.map((target) => pingProof(config, target)))));
+    proofs.push(...(await Promise.all(config.proof.names.map((name) => nameProof(config, name)))));
+    return proofs.find(({ ok }) => !ok) ?? tunnel;
+  }
+
+  /** A cable, an address, a router has changed: the rules follow the interfaces. */
+  async #networkChanged(): Promise<void> {
+    if (!this.#loaded) return;
+    const before = this.#hostProblem;
+    try {
+      await this.#host.apply(this.#loaded.config);
+      this.#hostProblem = null;
+    } catch (error) {
+      this.#hostProblem = `${(error as Error).message}.`;
+      if (before !== this.#hostProblem) this.#log.error({ problem: this.#hostProblem }, 'hostNotApplied');
+    }
   }
 
   /** Lines of services are JSON already; what is not (the last words of a crash) is made so. */
@@ -141,8 +191,10 @@ export class Appliance {
   }
 
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
-  async #writeWhy(): Promise<void> {
-    const text = whyText(await this.status());
+  async #look(): Promise<void> {
+    const status = await this.status();
+    if (status.configuration.state === 'settled') this.#services.remember();
+    const text = whyText(status);
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {

@@ -91,9 +91,9 @@ export function wakeAt(state: ServiceState): number {
   }
 }
 
-/** Keeps ending soon after its start: it is given pauses. */
-export function isCrashLooping(state: ServiceState): boolean {
-  return state.record.heat > coolDegrees;
+/** Keeps ending soon after its start: it is given pauses. Proven life forgives. */
+export function isCrashLooping(state: ServiceState, now: number): boolean {
+  return heatNow(state, now) > coolDegrees;
 }
 
 export function step(state: ServiceState, event: ServiceEvent, now: number): Step {
@@ -205,9 +205,13 @@ function exited(state: ServiceState, detail: string, now: number): Step {
   return pause === 0 ? spawned(record, now) : still({ name: 'waiting', until: now + pause, record });
 }
 
-function heatAfter(state: ServiceState, now: number): number {
+function heatNow(state: ServiceState, now: number): number {
   const provenLife = state.name === 'running' && state.provenAt !== null ? now - state.provenAt : 0;
-  return Math.min(hottest, Math.max(0, state.record.heat - provenLife / limits.coolingPerDegree) + 1);
+  return Math.max(0, state.record.heat - provenLife / limits.coolingPerDegree);
+}
+
+function heatAfter(state: ServiceState, now: number): number {
+  return Math.min(hottest, heatNow(state, now) + 1);
 }
 
 function pauseMs(heat: number): number {

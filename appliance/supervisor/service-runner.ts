@@ -86,11 +86,12 @@ export class ServiceRunner {
     return this.#ask('describe', timeoutMs).catch(() => null);
   }
 
-  async prove(timeoutMs = 5000): Promise<Proof> {
-    return this.#ask('probe', timeoutMs).catch((error: Error) => ({
-      ok: false,
-      detail: error.message,
-    })) as Promise<Proof>;
+  async prove(timeoutMs = 5000): Promise<Proof & { readonly answered: boolean }> {
+    try {
+      return { ...((await this.#ask('probe', timeoutMs)) as Proof), answered: true };
+    } catch (error) {
+      return { ok: false, detail: (error as Error).message, answered: false };
+    }
   }
 
   send(message: ToTunnel): void {
@@ -122,7 +123,7 @@ export class ServiceRunner {
   #problem(): string | null {
     const { name } = this.row;
     const state = this.#state;
-    if (isCrashLooping(state)) {
+    if (isCrashLooping(state, performance.now())) {
       const seconds = state.name === 'waiting' ? Math.ceil((state.until - performance.now()) / 1000) : 0;
       const next = seconds > 0 ? `it is started again in ${seconds} s` : 'it has been started again';
       return `The ${name} service keeps ending (${state.record.restarts} times; the last: ${state.record.lastEnd}); ${next}.`;
@@ -148,7 +149,7 @@ export class ServiceRunner {
     const { name, record } = this.#state;
     const fields = { service: this.row.name, detail, restarts: record.restarts, next: name };
     if (name === 'stopped') this.#options.log.info(fields, 'serviceStopped');
-    else this.#options.log[isCrashLooping(this.#state) ? 'error' : 'warn'](fields, 'serviceEnded');
+    else this.#options.log[isCrashLooping(this.#state, performance.now()) ? 'error' : 'warn'](fields, 'serviceEnded');
   }
 
   #arm(): void {

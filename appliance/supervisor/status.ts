@@ -15,44 +15,39 @@ export interface ApplianceStatus {
   /** Null as long as no configuration could be read, or while the tunnel service starts. */
   readonly tunnel: TunnelStatus | null;
   readonly services: readonly ServiceStatus[];
+  readonly configuration: ConfigurationStatus;
+  /** The interface of each zone. */
+  readonly zones: Readonly<Record<string, string>>;
   /** Lines that standard output did not take. */
   readonly logLinesLost: number;
 }
 
-export interface ApplianceFacts {
-  readonly version: string;
-  readonly uptimeSeconds: number;
-  readonly configFile: string;
-  readonly residentOctets: number;
+export interface ConfigurationStatus {
+  /** `settled`: confirmed by proof. `trying`: on trial. `returned`: the one before is back and has to prove itself. */
+  readonly state: 'settled' | 'trying' | 'returned';
+  /** The first digits of the hash of what is in force; null as long as nothing is. */
+  readonly generation: string | null;
+  /** What the last proof said. */
+  readonly proof: string;
+}
+
+/** What is known; the rest of a status follows from it. */
+export interface ApplianceFacts extends Omit<ApplianceStatus, 'state' | 'sentence' | 'problems'> {
+  /** A sentence: the configuration that is not in force and why. */
   readonly configProblem: string | null;
-  /** Whether some configuration is in force. */
-  readonly configured: boolean;
-  readonly tunnel: TunnelStatus | null;
-  readonly services: readonly ServiceStatus[];
-  readonly logLinesLost: number;
+  readonly hostProblems: readonly string[];
 }
 
 export function applianceStatus(facts: ApplianceFacts): ApplianceStatus {
-  const { configProblem, configured, tunnel, services, ...rest } = facts;
-  const refused = configProblem === null ? [] : [refusal(facts.configFile, configProblem, configured)];
+  const { configProblem, hostProblems, ...rest } = facts;
+  const { tunnel, services } = facts;
+  const refused = configProblem === null ? [] : [configProblem];
   const ailing = services.flatMap(({ problem }) => problem ?? []);
-  const problems = [...new Set([...refused, ...(tunnel?.problems ?? []), ...ailing])];
+  const problems = [...new Set([...refused, ...hostProblems, ...(tunnel?.problems ?? []), ...ailing])];
   const state = problems.length > 0 ? 'down' : (tunnel?.state ?? 'connecting');
   // A refused new configuration is a problem, but the tunnel of the old one may well be up.
   const working = tunnel?.state === 'up';
-  return {
-    ...rest,
-    state: working ? 'up' : state,
-    sentence: problems[0] ?? sentence(state, tunnel),
-    problems,
-    tunnel,
-    services,
-  };
-}
-
-function refusal(file: string, problem: string, keepsOld: boolean): string {
-  const consequence = keepsOld ? 'the one before stays in force' : 'nothing runs until it is mended';
-  return `The configuration ${file} is refused, ${consequence}: ${problem.replaceAll('\n', '; ')}.`;
+  return { ...rest, state: working ? 'up' : state, sentence: problems[0] ?? sentence(state, tunnel), problems };
 }
 
 function sentence(state: ApplianceStatus['state'], tunnel: TunnelStatus | null): string {

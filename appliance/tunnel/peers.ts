@@ -1,8 +1,11 @@
 import type { LoadedConfig } from '../config/files.ts';
-import type { PeerConfig } from '../config/schema.ts';
+import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
-import { noCapabilities } from '../lib/esp-sa.ts';
+import type { Capabilities } from '../lib/esp-sa.ts';
 import { canonicalIp, familyOf, selectorOf } from '../lib/ip.ts';
+
+/** What the data plane of `native/` has beyond the standards. */
+const capabilities: Capabilities = { pathProbes: true, superPackets: false };
 
 /** What the IKE core needs to know of each peer of a configuration. */
 export function ikePeers(loaded: LoadedConfig): Peer[] {
@@ -18,8 +21,9 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ike: peer.ike,
     esp: peer.esp,
     encapsulation: peer.encapsulation,
-    aggfrag: false,
-    capabilities: noCapabilities,
+    aggfrag: peer.aggfrag,
+    capabilities,
+    forwarding: { clampMss: peer.clampMss, aggregationDelayMs: peer.aggregationDelayMs, tooBig: peer.tooBig },
     localSelectors: loaded.config.tunnel.networks.map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
     lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },
@@ -38,6 +42,14 @@ function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' 
     localAuth: { kind: 'ed25519', privateKey },
     remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
   };
+}
+
+/** Names of peers that are to be called elsewhere than before. */
+export function movedPeers(before: Config, after: Config): string[] {
+  const old = new Map(before.peers.map(({ name, addresses }) => [name, addresses.join()]));
+  return after.peers
+    .filter(({ name, addresses }) => old.has(name) && old.get(name) !== addresses.join())
+    .map(({ name }) => name);
 }
 
 /** The identity's kind by its form (RFC 7296 3.5): `keyid:` and hexadecimal, an e-mail address, an IP address, else a name. */

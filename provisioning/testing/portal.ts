@@ -14,7 +14,7 @@ import { makeCode } from '../fleet/code.ts';
 import { keyFiles, makeKeys, publicText } from '../keys/files.ts';
 import { type RunningPortal, startPortal } from '../service/service.ts';
 import { parseSettings } from '../settings/settings.ts';
-import { newDatabaseAddress } from './databases.ts';
+import { newDatabaseAddress, testedKinds } from './databases.ts';
 import { firstFacts } from './facts.ts';
 
 export interface TestPortal extends RunningPortal {
@@ -74,7 +74,7 @@ export async function startTestPortal(kind: DatabaseKind, given?: string): Promi
 
 /** One test per database. */
 export function onBothPortals(name: string, body: (portal: TestPortal, t: TestContext) => Promise<void>): void {
-  for (const kind of ['sqlite', 'postgres'] as const) {
+  for (const kind of testedKinds) {
     test(`${kind}: ${name}`, { timeout: 60_000 }, async (t) => {
       const portal = await startTestPortal(kind);
       try {

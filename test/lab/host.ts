@@ -195,23 +195,12 @@ export class Host {
     }
   }
 
-  /** Records what passes an interface until it is stopped. `filter` as tcpdump has it. */
-  async capture(device: string, filter = ''): Promise<Capture> {
+  /** Records what passes an interface until it is stopped. `filter` as tcpdump has it; `snapOctets` of each, 0: all. */
+  async capture(device: string, filter = '', snapOctets = 0): Promise<Capture> {
     const file = join(this.home.runDirectory, `${this.name}.${device}.pcap`);
-    const command = [
-      'tcpdump',
-      '-U',
-      '-n',
-      '-i',
-      device,
-      '-B',
-      '65536',
-      '--immediate-mode',
-      '-w',
-      file,
-      ...filter.split(' '),
-    ];
-    const process = this.start(`tcpdump-${device}`, command.filter(Boolean));
+    const how = ['-U', '-n', '-B', '65536', '--immediate-mode', '-s', `${snapOctets}`];
+    const command = ['tcpdump', ...how, '-i', device, '-w', file, ...filter.split(' ').filter(Boolean)];
+    const process = this.start(`tcpdump-${device}`, command);
     await waitFor(process, /listening on/);
     return new Capture(file, process);
   }

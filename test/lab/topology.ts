@@ -40,6 +40,8 @@ export interface TopologyOptions {
   readonly offload?: boolean;
   /** The corporation has the three kinds of servers too, by what they do about a path that is smaller than they think. */
   readonly servers?: boolean;
+  /** A second LAN behind moat, with a host `kids`. */
+  readonly kids?: boolean;
 }
 
 /**
@@ -53,6 +55,8 @@ export type ServerKind = (typeof serverKinds)[number];
 export const addresses = {
   pc: { v4: '10.77.1.100', v6: 'fd77:1::100' },
   moatLan: { v4: '10.77.1.1', v6: 'fd77:1::1' },
+  kids: { v4: '10.77.2.100', v6: 'fd77:2::100' },
+  moatKids: { v4: '10.77.2.1', v6: 'fd77:2::1' },
   moatHome: { v4: '192.168.178.20', v6: '2001:db8:178::20' },
   moatDirect: { v4: '203.0.113.10', v6: '2001:db8:113::10' },
   homeRouterLan: { v4: '192.168.178.1', v6: '2001:db8:178::1' },
@@ -97,7 +101,7 @@ export function topologyOf(options: TopologyOptions): Topology {
   const host = (name: string, routes: string[], nftables = ''): HostPlan => ({
     name,
     routes,
-    forwards: name !== 'pc' && name !== 'corp',
+    forwards: name !== 'pc' && name !== 'corp' && name !== 'kids',
     nftables,
   });
   const end = (name: string, device: string, list: string[]): End => ({
@@ -120,6 +124,7 @@ export function topologyOf(options: TopologyOptions): Topology {
   return {
     hosts: [
       host('pc', via(a.moatLan)),
+      ...(options.kids ? [host('kids', via(a.moatKids))] : []),
       host('moat', via(options.nat ? a.homeRouterLan : a.internetHome)),
       ...(options.nat ? [host('home-router', routerRoutes, masquerade)] : []),
       host('internet', [...(options.nat ? behindRouter : []), ...(options.plainPath ? inner : [])]),
@@ -129,6 +134,9 @@ export function topologyOf(options: TopologyOptions): Topology {
     ],
     links: [
       { ends: [end('pc', 'lan', at(a.pc)), end('moat', 'lan', at(a.moatLan))], ...lan },
+      ...(options.kids
+        ? [{ ends: [end('kids', 'lan', at(a.kids)), end('moat', 'kids', at(a.moatKids))], ...lan } as Link]
+        : []),
       ...homeSide,
       { ends: [end('internet', 'portal', at(a.internetPortal)), end('portal', 'wan', at(a.portal))], ...wan },
       { ends: [end('portal', 'corp', at(a.portalCorp, 16)), end('corp', 'lan', at(a.corp, 16))], ...lan },

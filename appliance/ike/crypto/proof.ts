@@ -23,11 +23,13 @@ export interface SignedOctets {
   readonly key: Secret;
   /** Body of its ID payload. */
   readonly identification: Uint8Array;
+  /** What IKE_INTERMEDIATE adds (RFC 9242 3.3.2); empty without. */
+  readonly intAuth: Uint8Array;
 }
 
 function octetsOf(signed: SignedOctets): Uint8Array {
   const maced = prfOf(signed.prf, signed.key.reveal(), signed.identification);
-  return concat(signed.message, signed.nonce, maced);
+  return concat(signed.message, signed.nonce, maced, signed.intAuth);
 }
 
 function sharedKeyProof(secret: Secret, signed: SignedOctets): Uint8Array {

@@ -3,6 +3,7 @@ import type { Moat } from '../moat.ts';
 import { startMoats } from '../moat-pair.ts';
 import type { CapturedPacket } from '../pcap.ts';
 import { expect, type Stage, type Story } from '../story.ts';
+import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';
 
 const marker = 'THIS-IS-NOBODYS-BUSINESS';
@@ -11,14 +12,22 @@ export const story: Story = {
   name: 'tunnel',
   summary: 'a PC at home reaches a server in the corporation through moat and portal, and nobody between can read it',
   async run(stage) {
-    for (const nat of [true, false]) await throughTunnel(stage, nat);
+    for (const way of ways) await throughTunnel(stage, way);
   },
 };
 
-async function throughTunnel({ world, step }: Stage, nat: boolean): Promise<void> {
+/** How home reaches the portal. */
+const ways = [
+  { name: 'behind NAT', nat: true, portal: addresses.portal.v4 },
+  { name: 'without NAT', nat: false, portal: addresses.portal.v4 },
+  { name: 'over IPv6', nat: false, portal: addresses.portal.v6 },
+] as const;
+
+async function throughTunnel({ world, step }: Stage, way: (typeof ways)[number]): Promise<void> {
+  const { nat } = way;
   const lab = await world({ nat });
-  const { pc, corp, addresses } = lab;
-  await step(`${nat ? 'behind NAT' : 'without NAT'}: pc does not reach corp before there is a tunnel`, async () => {
+  const { pc, corp } = lab;
+  await step(`${way.name}: pc does not reach corp before there is a tunnel`, async () => {
     const { received } = await pc.ping(addresses.corp.v4, { wait: 300 });
     expect(received === 0, 'no answer', received);
     return undefined;
@@ -26,7 +35,7 @@ async function throughTunnel({ world, step }: Stage, nat: boolean): Promise<void
   let ends: { home: Moat; portal: Moat } | undefined;
   await step('moat and portal start and the tunnel comes up', async () => {
     const began = performance.now();
-    ends = await startMoats(lab);
+    ends = await startMoats(lab, { home: { peer: { addresses: [way.portal] } } });
     return formatMs(performance.now() - began);
   });
   if (!ends) return;

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parseConfig } from '../config/schema.ts';
+import { firewallText } from './firewall.ts';
+
+const peer = (name: string, networks: string[]) => ({
+  name,
+  id: name,
+  addresses: ['198.51.100.10'],
+  psk: 'sixteen letters!',
+  networks,
+});
+
+const home = {
+  role: 'home',
+  name: 'home-1',
+  identity: { id: 'home-1.example' },
+  tunnel: { networks: ['10.77.1.0/24', 'fd77:1::/64'] },
+  peers: [peer('portal', ['10.1.0.0/16', 'fd01:1::/64'])],
+  zones: [
+    { name: 'wild', kind: 'wild', interface: 'wan' },
+    { name: 'work', kind: 'work', interface: 'lan', addresses: ['10.77.1.1/24', 'fd77:1::1/64'] },
+    { name: 'kids', kind: 'kids', interface: 'kids', addresses: ['10.77.2.1/24', 'fd77:2::1/64'] },
+  ],
+};
+
+const two = {
+  ...home,
+  tunnel: { networks: ['10.77.1.0/24', '10.77.3.0/24'] },
+  peers: [peer('first', ['10.0.0.0/8']), peer('second', ['10.2.0.0/16', '0.0.0.0/0'])],
+  zones: [
+    { name: 'wild', kind: 'wild', interface: 'wan', listeners: ['ssh'] },
+    { name: 'work', kind: 'work', interface: 'lan1', addresses: ['10.77.1.1/24'], peers: ['first'] },
+    {
+      name: 'work-2',
+      kind: 'work',
+      interface: 'lan2',
+      addresses: ['10.77.3.1/24'],
+      peers: ['second'],
+      tunnelListeners: ['ping', 'ssh'],
+    },
+  ],
+  policy: [
+    { from: 'work', to: 'wild', destinations: ['203.0.113.0/24', '2001:db8::/32'], protocol: 'tcp', ports: [443] },
+    { from: 'work', to: 'work-2', destinations: ['10.77.3.9/32'], protocol: 'icmp' },
+  ],
+};
+
+function textOf(input: { zones: { name: string; interface?: string }[] }): string {
+  const config = parseConfig(input);
+  return firewallText(config, new Map(input.zones.map((zone) => [zone.name, zone.interface ?? ''])));
+}
+
+/** `UPDATE_GOLDEN=1 node --test ...` writes them anew; read the difference before you commit it. */
+function matchesGolden(name: string, text: string): void {
+  const file = new URL(`golden/${name}.nft`, import.meta.url);
+  if (process.env.UPDATE_GOLDEN) writeFileSync(file, text);
+  assert.equal(text, readFileSync(file, 'utf8'));
+}
+
+test('a home with work and kids', () => matchesGolden('home', textOf(home)));
+test('two employers whose networks overlap, ssh outside, local breakout', () =>
+  matchesGolden('two-employers', textOf(two)));
+
+test('a zone whose interface is not there has no rules at all', () => {
+  const text = firewallText(parseConfig(home), new Map([['wild', 'wan']]));
+  assert.doesNotMatch(text, /kids|"lan"/);
+  assert.match(text, /hook forward priority filter; policy drop;/);
+});

@@ -1,0 +1,68 @@
+/** The work probe: does the box do its job under the configuration that is in force? */
+import { execFile } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
+import { promisify } from 'node:util';
+import type { Config } from '../config/schema.ts';
+import { familyOf } from '../lib/ip.ts';
+import type { TunnelStatus } from '../tunnel/status.ts';
+import type { Proof } from './service-runner.ts';
+
+const run = promisify(execFile);
+const patienceMs = 2000;
+
+/** The inbound SPIs of each peer: what was there before the proof began. */
+export type Fingerprint = ReadonlyMap<string, readonly string[]>;
+
+export function fingerprint(tunnel: TunnelStatus | null): Fingerprint {
+  return new Map(tunnel?.peers.map((peer) => [peer.name, spis(peer)]) ?? []);
+}
+
+function spis(peer: TunnelStatus['peers'][number]): string[] {
+  return peer.ike?.children.map(({ spiIn }) => spiIn) ?? [];
+}
+
+/**
+ * Whether each tunnel of a home is up with keys that were made after `before`: an SA that only has not noticed yet that its
+ * peer is out of reach proves nothing. A portal waits to be called, and cannot be judged by who calls.
+ */
+export function tunnelProof(tunnel: TunnelStatus | null, before: Fingerprint): Proof {
+  if (tunnel === null) return { ok: false, detail: 'the tunnel service does not run' };
+  if (tunnel.role === 'portal') return { ok: true, detail: 'the portal waits for its boxes' };
+  for (const peer of tunnel.peers) {
+    if (peer.state !== 'up') return { ok: false, detail: peer.problem ?? `there is no tunnel to ${peer.name}` };
+    const old = before.get(peer.name) ?? [];
+    if (!spis(peer).some((spi) => !old.includes(spi))) {
+      return { ok: false, detail: `${peer.name} has not answered since the change` };
+    }
+  }
+  return { ok: true, detail: 'every tunnel is up' };
+}
+
+/** A packet of the LAN's size, not to be fragmented, there and back. */
+export async function pingProof(config: Config, target: string): Promise<Proof> {
+  const family = familyOf(target);
+  const payload = config.tunnel.mtu - (family === 4 ? 28 : 48);
+  const source = config.tunnel.sourceAddresses.find((address) => familyOf(address) === family);
+  const words = ['-n', '-q', '-c', '1', '-W', `${patienceMs / 1000}`, '-s', `${payload}`, '-M', 'do'];
+  try {
+    await run('ping', [...words, ...(source ? ['-I', source] : []), target], { timeout: patienceMs + 1000 });
+    return { ok: true, detail: `${target} answers a ping of ${config.tunnel.mtu} octets` };
+  } catch {
+    return { ok: false, detail: `${target} does not answer a ping of ${config.tunnel.mtu} octets` };
+  }
+}
+
+/** Asked of our own DNS, as a host of the LAN would. */
+export async function nameProof(config: Config, name: string): Promise<Proof> {
+  const [listener] = config.dns?.listen ?? [];
+  if (!listener) return { ok: false, detail: `${name} cannot be asked: there is no DNS on this box` };
+  const resolver = new Resolver({ timeout: patienceMs, tries: 1 });
+  const host = familyOf(listener.address) === 4 ? listener.address : `[${listener.address}]`;
+  resolver.setServers([`${host}:${listener.port}`]);
+  try {
+    await resolver.resolveAny(name).catch(() => resolver.resolve4(name));
+    return { ok: true, detail: `${name} is answered` };
+  } catch (error) {
+    return { ok: false, detail: `${name} is not answered: ${(error as NodeJS.ErrnoException).code}` };
+  }
+}
