@@ -49,7 +49,8 @@ async function throughTunnel({ world, step }: Stage, way: (typeof ways)[number])
   ] as const) {
     await step(name, async () => {
       const ping = await from.ping(target, { count: 20 });
-      expect(ping.received === 20, '20 answers', ping.received);
+      const { received, errors, order } = ping;
+      expect(received === 20, '20 answers', { received, errors, order: order.join() });
       return `${formatMs(ping.median)}, TTL ${ping.ttl}`;
     });
   }
