@@ -154,7 +154,7 @@ async function trafficBothWays({ pc, corp, addresses }: World): Promise<string> 
   expect(
     whole(pings),
     '5 answers each',
-    pings.map(({ received }) => received),
+    pings.map(({ order, errors }) => ({ order: order.join(), errors })),
   );
   return formatMs(pings[0]?.median ?? 0);
 }
