@@ -23,7 +23,7 @@ constexpr size_t kIncompletePackets = 2048;
 }  // namespace
 
 Inbound::Inbound(const Parts& parts)
-    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), pool_(kIncompletePackets) {}
+    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), coalescer_(*this), pool_(kIncompletePackets) {}
 
 void Inbound::Install(std::unique_ptr<InboundSa> sa) {
   const uint32_t spi = sa->opener.spi;
@@ -45,6 +45,8 @@ void Inbound::Readable(SocketKind kind, uint64_t nowMs) noexcept {
       if (drop != Drop::kNone) counters_.Count(drop);
     } while (!left.empty());
   }
+  coalescer_.Flush();
+  pool_.Recycle();
 }
 
 Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept {
@@ -123,6 +125,10 @@ Drop Inbound::Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& r
   return congested == Drop::kNone ? Deliver(sa, packet, view) : congested;
 }
 
+void Inbound::Write(std::span<const iovec> pieces, const OffloadHeader& offload, size_t count) noexcept {
+  if (!tun_.Write(pieces, offload)) Bump(counters_.drops[static_cast<size_t>(Drop::kTunWriteFailed)], count);
+}
+
 void Inbound::Packet(std::span<uint8_t> packet) noexcept {
   IpView view;
   Drop drop = ParseIp(packet, view);
@@ -144,7 +150,11 @@ Drop Inbound::Deliver(InboundSa& sa, std::span<uint8_t> packet, const IpView& vi
   if (!CoversInbound(sa.local, sa.remote, view)) return Drop::kSelectorMismatch;
   const uint32_t clampTo = sa.state->clampTo.load(std::memory_order_relaxed);
   if (sa.clampMss && clampTo != 0) ClampMss(packet, view, clampTo);
-  if (!tun_.Write(packet)) return Drop::kTunWriteFailed;
+  if (tun_.Offloads()) {
+    coalescer_.Add(packet, view);
+  } else if (!tun_.Write(packet)) {
+    return Drop::kTunWriteFailed;
+  }
   counters_.Passed(packet.size());
   sa.state->received.Add(packet.size());
   Bump(sa.record->packets);

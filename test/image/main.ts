@@ -21,16 +21,16 @@ const everything: Rounds = { running: 100, firstBoot: 50, updating: 100, damage:
 
 const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'boot by BIOS': (ground) => bootsBy(ground, 'bios'),
-  'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
   'flipped bits': ofRoot,
-  'damaged data': ofData,
-  'filled data': filled,
-  'refused updates': refusals,
   'useless update': uselessUpdate,
   'good update': goodUpdate,
+  'damaged data': ofData,
   'cuts while running': whileRunning,
+  'refused updates': refusals,
+  'filled data': filled,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
+  'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
 };
 
 const top = join(import.meta.dirname, '../..');

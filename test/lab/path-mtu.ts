@@ -1,3 +1,4 @@
+import type { MtuStatus } from '../../appliance/tunnel/mtu.ts';
 import { runFlow } from './flow.ts';
 import type { Moat } from './moat.ts';
 import type { CapturedPacket } from './pcap.ts';
@@ -5,25 +6,15 @@ import { sleep } from './processes.ts';
 import { expect } from './story.ts';
 import type { World } from './world.ts';
 
-/** What `moat status` says about the way to the peer. */
-export interface PathStatus {
-  readonly mode: string;
-  readonly pathMtu: number;
-  readonly pathMtuSource: string;
-  readonly searching: boolean;
-  readonly envelopePayload: number;
-  readonly clampMss: { readonly ipv4: number; readonly ipv6: number } | null;
-}
-
-/** @throws {Error} when the tunnel has no outbound SA. */
-export async function pathStatus(moat: Moat): Promise<PathStatus> {
-  const peer = (await moat.peer()) as unknown as { path?: PathStatus | null };
-  if (!peer.path) throw new Error('moat status does not say how it carries packets');
-  return peer.path;
+/** What `moat status` says about the way to the peer. @throws {Error} when there is none. */
+export async function pathStatus(moat: Moat): Promise<MtuStatus> {
+  const { mtu } = await moat.peer();
+  if (!mtu) throw new Error('moat status does not say how it carries packets');
+  return mtu;
 }
 
 /** Waits until both ends have found what the path carries. */
-export async function searched(moats: readonly Moat[], timeout = 30_000): Promise<PathStatus[]> {
+export async function searched(moats: readonly Moat[], timeout = 30_000): Promise<MtuStatus[]> {
   const deadline = performance.now() + timeout;
   while (true) {
     const found = await Promise.all(moats.map(pathStatus));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism, loadavg, setPriority } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, loadavg } from 'node:os';
 import { root } from '../roots.ts';
 import { Box } from './box.ts';
 import { startPrimary, zoneName } from './primaries.ts';
@@ -14,9 +14,6 @@ import { addresses, until, World } from './world.ts';
  * client shares two cores with the server, for both alike.
  */
 
-/** Server and client alike run before the machine's other work, which is not what is to be measured. */
-const priority = -15;
-const first = ['nice', '-n', String(priority)];
 const seconds = 3;
 /** Both servers are measured so often, in turn, and the best of each counts: the machine has other work. */
 const rounds = 2;
@@ -32,7 +29,7 @@ const calmRate = 5000;
 async function tail(world: World, server: string, load: string): Promise<number> {
   const file = `${world.inside}/${load}.questions`;
   const options = ['-l', String(seconds), '-c', '4', '-v', '-Q', String(calmRate)];
-  const text = await world.must('pc', [...first, 'dnsperf', '-s', server, '-d', file, ...options]);
+  const text = await world.must('pc', ['dnsperf', '-s', server, '-d', file, ...options]);
   // -v prints a line for each answer, with its latency in seconds at the end.
   const latencies = [...text.matchAll(/^> \w+ \S+ \S+ ([\d.]+)$/gm)].map(([, took]) => Number(took) * 1000);
   return latencies.sort((a, b) => a - b)[Math.floor(latencies.length * 0.99)] ?? Number.NaN;
@@ -41,7 +38,6 @@ async function tail(world: World, server: string, load: string): Promise<number>
 async function maximum(world: World, server: string, load: string): Promise<number> {
   const file = `${world.inside}/${load}.questions`;
   const text = await world.must('pc', [
-    ...first,
     'dnsperf',
     '-s',
     server,
@@ -121,9 +117,6 @@ async function play(world: World): Promise<void> {
     })),
     rateLimit: { perSecond: 1_000_000, burst: 1_000_000 },
   });
-  for (const { pid } of [dnsmasq, box.process]) {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority);
-  }
   await until('the zone', async () => (await box.status()).zones[0]?.state === 'current');
   for (const server of [addresses.box, addresses.dnsmasq])
     for (const load of Object.keys(loads)) await maximum(world, server, load);

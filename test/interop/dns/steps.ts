@@ -275,7 +275,7 @@ async function memory(world: World): Promise<string> {
   await sleep(1500);
   const { resident, own } = box().memory;
   const text = `${(resident / 1e6).toFixed(1)} MB resident with a zone of 10,000 records, of them ${(own / 1e6).toFixed(1)} MB our own`;
-  assert.ok(resident <= 80e6 && own <= 28e6, text);
+  assert.ok(resident <= 72e6 && own <= 22e6, text);
   return text;
 }
 
