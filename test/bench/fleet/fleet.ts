@@ -83,8 +83,8 @@ writeFileSync(
   join(folder, 'portal.toml'),
   `name = "portal"\n[deviceApi]\nlisten = "127.0.0.1"\nport = 0\n[operatorApi]\nport = 0\n[metrics]\nport = 0\n`,
 );
-const command = join(import.meta.dirname, '../../../provisioning/cli/main.ts');
-const portal = spawn(process.execPath, [command, '--dir', folder, 'run'], { stdio: ['ignore', 'pipe', 'inherit'] });
+const command = join(import.meta.dirname, '../../../provisioning/bin/portal');
+const portal = spawn(command, ['--dir', folder, 'run'], { stdio: ['ignore', 'pipe', 'inherit'] });
 const boxes = fork(join(import.meta.dirname, 'boxes.ts'), [], { stdio: 'inherit' });
 process.on('exit', () => {
   portal.kill('SIGKILL');
