@@ -5,6 +5,7 @@ import { Ground, type Rounds } from './ground.ts';
 import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
+import { manyDamages } from './stories/room.ts';
 import { cutUpdates, goodUpdate, refusals, uselessUpdate } from './stories/updates.ts';
 
 const { values } = parseArgs({
@@ -21,6 +22,7 @@ const everything: Rounds = { running: 100, firstBoot: 50, updating: 100, damage:
 
 const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'boot by BIOS': (ground) => bootsBy(ground, 'bios'),
+  'many damages, without QEMU': manyDamages,
   'flipped bits': ofRoot,
   'useless update': uselessUpdate,
   'good update': goodUpdate,
