@@ -151,7 +151,8 @@ export async function insideFacts(config: Config): Promise<InsideFacts[]> {
       const from = source ? ['-I', source] : [];
       const large = config.tunnel.mtu - (familyOf(target) === 4 ? 28 : 48);
       const [small, big] = await Promise.all([
-        ping(target, '-c', '3', '-i', '0.3', ...from),
+        // A router takes three seconds to say that a host is not there.
+        ping(target, '-c', '5', '-i', '0.9', ...from),
         ping(target, '-c', '3', '-i', '0.3', '-M', 'do', '-s', `${large}`, ...from),
       ]);
       const unreachable = small.errors.find(({ said }) => /unreachable|prohibited|filtered/i.test(said));
@@ -201,7 +202,7 @@ export function diskFacts(directory: string): Facts['disk'] {
   try {
     const { bavail, blocks } = statfsSync(directory);
     freePercent = blocks === 0 ? 100 : (100 * bavail) / blocks;
-    writeFileSync(probe, 'x'.repeat(4096));
+    writeFileSync(probe, 'x'.repeat(16_384));
     unlinkSync(probe);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
