@@ -20,7 +20,8 @@ Examples:
   moat keygen --out identity.key       make this box's key; prints the public half for the other side
   moat check home.toml                 is the configuration right? names each wrong field
   moat run --config home.toml          run in the foreground; log lines are JSON on stdout
-  moat status                          what is up, what is not, and whose fault it is`,
+  moat status                          what is up, what is not, and whose fault it is
+  moat doctor                          the whole way to the company, layer by layer`,
   );
 
 program
@@ -40,6 +41,7 @@ program
   .description('show tunnels, traffic and drops; exits with 0 when up, 1 when something is wrong, 2 when not running')
   .addOption(stateOption())
   .addOption(jsonOption())
+  .option('--watch', 'again every two seconds, until Ctrl-C')
   .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
 
 program
@@ -49,6 +51,33 @@ program
   .addOption(stateOption())
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/mtu.ts')).mtuCommand(options));
+
+program
+  .command('doctor')
+  .description('walk the layers from the cable to the company and say in one sentence which is at fault')
+  .addOption(stateOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/doctor.ts')).doctorCommand(options));
+
+program
+  .command('logs')
+  .description('the newest log lines, as JSON')
+  .addOption(stateOption())
+  .option('--service <name>', 'only of this service')
+  .action(async (options) => (await import('./commands/report.ts')).logsCommand(options));
+
+program
+  .command('metrics')
+  .description('counters in the text format of Prometheus; there is no web server on the box')
+  .addOption(stateOption())
+  .option('--out <file>', 'write to a file, whole or not at all, instead of stdout')
+  .action(async (options) => (await import('./commands/report.ts')).metricsCommand(options));
+
+program
+  .command('support')
+  .description('everything that helps who helps, without keys and secrets, as JSON')
+  .addOption(stateOption())
+  .action(async (options) => (await import('./commands/report.ts')).supportCommand(options));
 
 program
   .command('check')

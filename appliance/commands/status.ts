@@ -5,7 +5,15 @@ import type { PeerStatus, TunnelStatus } from '../tunnel/status.ts';
 import { ask } from './control.ts';
 import { table } from './table.ts';
 
-export async function statusCommand(options: { state: string; json?: boolean }): Promise<void> {
+const watchMs = 2000;
+const clearScreen = '\x1b[H\x1b[2J';
+
+export async function statusCommand(options: { state: string; json?: boolean; watch?: boolean }): Promise<void> {
+  while (options.watch) {
+    const text = await ask(options.state, { kind: 'status' }).then(statusText, (error: Error) => `${error.message}\n`);
+    process.stdout.write(`${clearScreen}${text}`);
+    await new Promise((resolve) => setTimeout(resolve, watchMs));
+  }
   const status = await ask(options.state, { kind: 'status' });
   process.stdout.write(options.json ? `${JSON.stringify(status, null, 2)}\n` : statusText(status));
   process.exitCode = status.problems.length > 0 ? 1 : 0;
@@ -15,7 +23,13 @@ export function statusText(status: ApplianceStatus): string {
   const { tunnel } = status;
   const lines = [status.sentence, ...status.problems.slice(1)];
   if (tunnel) lines.push('', ...peersTable(tunnel), ...tunnel.peers.flatMap(peerLines), ...dropLines(tunnel));
+  lines.push(...serviceLines(status));
   return `${lines.join('\n')}\n`;
+}
+
+function serviceLines({ services }: ApplianceStatus): string[] {
+  const rows = services.map(({ name, state, restarts, lastEnd }) => [name, state, String(restarts), lastEnd ?? '-']);
+  return rows.length === 0 ? [] : ['', ...table(['SERVICE', 'STATE', 'RESTARTS', 'LAST END'], rows)];
 }
 
 function peersTable(tunnel: TunnelStatus): string[] {

@@ -31,7 +31,7 @@ test('a zone says its own address and network in one word', () => {
 
 test('what would open the box or cannot be is refused by its field', () => {
   const cases: [object, RegExp][] = [
-    [{ zones: [{ ...wild, listeners: ['dns'] }] }, /nothing but ssh may listen on the wild side/],
+    [{ zones: [{ ...wild, listeners: ['dns'] }] }, /nothing but ssh and ping may be answered on the wild side/],
     [{ zones: [{ ...work, addresses: [] }] }, /expected our own address in the zone/],
     [{ zones: [{ ...work, mac: '02:00:00:00:00:01' }] }, /exactly one of interface, mac and port/],
     [{ zones: [{ ...work, addressing: 'dhcp' }] }, /only a wild side can ask for its address/],

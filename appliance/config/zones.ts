@@ -91,8 +91,9 @@ const zone = z
   )
   .transform((value) => ({ ...value, listeners: value.listeners ?? (value.kind === 'wild' ? [] : lanListeners) }))
   .refine(
-    (value) => value.kind !== 'wild' || value.listeners.every((name) => name === 'ssh'),
-    'listeners: nothing but ssh may listen on the wild side',
+    // A portal that answers pings lets its boxes tell a dead portal from a way that eats UDP.
+    (value) => value.kind !== 'wild' || value.listeners.every((name) => name === 'ssh' || name === 'ping'),
+    'listeners: nothing but ssh and ping may be answered on the wild side',
   );
 
 export const zonesSchema = z

@@ -12,7 +12,7 @@ import type { Config } from '../config/schema.ts';
 import type { PolicyRow, Zone } from '../config/zones.ts';
 import { familyOf, type Prefix } from '../lib/ip.ts';
 import { listenerRules } from './listeners.ts';
-import { addressMatches, block, inSet, prefixesByFamily, quoted } from './nft-text.ts';
+import { addressMatches, block, inSet, networkSet, prefixesByFamily, quoted, setMatches } from './nft-text.ts';
 
 /** The interface of each zone, by the zone's name. A zone whose interface is not known has no rules: it is shut. */
 export type Devices = ReadonlyMap<string, string>;
@@ -36,6 +36,7 @@ export function firewallText(config: Config, devices: Devices): string {
   const facts = { config, zones };
   const inside = zones.filter(({ kind }) => kind !== 'wild');
   const chains = [
+    ...sets(facts),
     ...block('chain raw_in', ['type filter hook prerouting priority raw; policy accept;', ...rawInRules(facts)]),
     ...block('chain raw_out', ['type filter hook output priority raw; policy accept;', ...rawOutRules(facts)]),
     ...block('chain input', ['type filter hook input priority filter; policy drop;', ...inputRules(facts)]),
@@ -60,6 +61,16 @@ export function firewallText(config: Config, devices: Devices): string {
   ].join('\n');
 }
 
+/** The long lists, once each: a portal has tens of thousands of networks behind its tunnels. */
+function sets(facts: Facts): string[] {
+  const work = facts.zones.filter(({ kind }) => kind === 'work');
+  return ([4, 6] as const).flatMap((family) => [
+    ...networkSet('inner', innerPrefixes(facts), family),
+    ...work.flatMap((zone) => networkSet(peersSet(zone), peerPrefixes(zone, facts), family)),
+  ]);
+}
+
+const peersSet = (zone: Zone) => `peers_${chainName(zone)}`;
 const chainName = ({ name }: Zone) => name.replaceAll('-', '_');
 const wildSides = ({ zones }: Facts) => zones.filter(({ kind }) => kind === 'wild');
 const tunnelDevice = ({ config }: Facts) => quoted(config.tunnel.interface);
@@ -95,11 +106,12 @@ function rawInRules(facts: Facts): string[] {
     });
   const wild = wildSides(facts).flatMap(({ device }) => {
     const from = `iifname ${quoted(device)}`;
-    const all = [...innerPrefixes(facts), ...facts.zones.filter(({ kind }) => kind === 'kids').flatMap(networksOf)];
+    const kids = facts.zones.filter(({ kind }) => kind === 'kids').flatMap(networksOf);
+    const inner = [...setMatches('saddr', 'inner', innerPrefixes(facts)), ...addressMatches('saddr', kids)];
     return [
       `${from} udp dport ${tunnelPorts(facts)} notrack accept`,
       `${from} meta l4proto esp notrack accept`,
-      ...addressMatches('saddr', all).map((match) => `${from} ${match} counter drop comment "inner address outside"`),
+      ...inner.map((match) => `${from} ${match} counter drop comment "inner address outside"`),
     ];
   });
   return [...spoofed, ...wild];
@@ -125,7 +137,7 @@ function fromTunnelRules(facts: Facts): string[] {
   const rules = facts.zones
     .filter(({ kind }) => kind === 'work')
     .flatMap((zone) =>
-      addressMatches('saddr', peerPrefixes(zone, facts)).flatMap((from) =>
+      setMatches('saddr', peersSet(zone), peerPrefixes(zone, facts)).flatMap((from) =>
         listenerMatches(zone.tunnelListeners, from.startsWith('ip6') ? 6 : 4).map((rule) => `${from} ${rule} accept`),
       ),
     );
@@ -155,7 +167,14 @@ function forwardRules(facts: Facts): string[] {
     .filter(({ kind }) => kind === 'kids')
     .flatMap((zone) => wild.flatMap((to) => pair(zone, to, toInternet)));
   const rows = facts.config.policy.flatMap((row) => policyRules(row, facts));
-  return ['ct state invalid counter drop', ...work, ...kids, ...rows, 'counter drop'];
+  return ['ct state invalid counter drop', ...work, ...kids, ...rows, ...refusals(facts), 'counter drop'];
+}
+
+/** Who is ours is told at once instead of waiting in vain; who is outside is told nothing. */
+function refusals({ config, zones }: Facts): string[] {
+  const inside = zones.filter(({ kind }) => kind !== 'wild').map(({ device }) => quoted(device));
+  const from = inSet([...inside, quoted(config.tunnel.interface)]);
+  return [`iifname ${from} counter reject with icmpx type admin-prohibited`];
 }
 
 /**
@@ -171,10 +190,10 @@ function throughTunnel(zone: PlacedZone, facts: Facts): string[] {
   const [lan, tunnel] = [quoted(zone.device), tunnelDevice(facts)];
   const theirs = peerPrefixes(zone, facts);
   return ([4, 6] as const).flatMap((family) => {
-    const [here, there] = [prefixesByFamily(networksOf(zone), family), prefixesByFamily(theirs, family)];
-    if (here.length === 0 || there.length === 0) return [];
+    const here = prefixesByFamily(networksOf(zone), family);
+    if (here.length === 0 || !theirs.some(({ address }) => familyOf(address) === family)) return [];
     const ip = family === 4 ? 'ip' : 'ip6';
-    const [ours, others] = [inSet(here), inSet(there)];
+    const [ours, others] = [inSet(here), `@${peersSet(zone)}_${family}`];
     return [
       `iifname ${lan} oifname ${tunnel} ${ip} saddr ${ours} ${ip} daddr ${others} accept`,
       `iifname ${tunnel} oifname ${lan} ${ip} saddr ${others} ${ip} daddr ${ours} accept`,
@@ -225,7 +244,7 @@ function outputRules(facts: Facts): string[] {
       `${to} meta l4proto esp accept`,
       // The router that gave us our address may well have one that the company uses, too.
       `${to} udp sport 68 udp dport 67 accept`,
-      ...addressMatches('daddr', innerPrefixes(facts)).map(
+      ...setMatches('daddr', 'inner', innerPrefixes(facts)).map(
         (match) => `${to} ${match} counter reject comment "inner address outside"`,
       ),
     ];

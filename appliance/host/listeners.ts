@@ -18,6 +18,10 @@ const icmpErrors = [
 const groupMembership =
   'icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept';
 
+const echoLimited = ['icmp type echo-request', 'icmpv6 type echo-request'].map(
+  (echo) => `${echo} limit rate 1000/second burst 1000 packets accept`,
+);
+
 const lanRules: Readonly<Record<Listener, readonly string[]>> = {
   dhcp: ['udp dport 67 accept', 'ip6 hoplimit 255 icmpv6 type nd-router-solicit accept'],
   dns: ['udp dport 53 accept', 'tcp dport 53 accept'],
@@ -40,6 +44,7 @@ function wildRules({ listeners }: Zone, { ike, natTraversal }: TunnelPorts): str
     neighbours,
     ...icmpErrors,
     'ct state established,related accept',
+    ...(listeners.includes('ping') ? echoLimited : []),
     ...(listeners.includes('ssh') ? ['tcp dport 22 ct state new limit rate 10/minute burst 20 packets accept'] : []),
     'counter drop',
   ];

@@ -10,6 +10,8 @@ import { NetworkMonitor } from '../host/monitor.ts';
 import { version } from '../lib/version.ts';
 import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
+import type { Patient } from './doctor/doctor.ts';
+import { diskFacts } from './doctor/examine.ts';
 import type { LogSink } from './log-sink.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, tunnelProof } from './proof.ts';
 import { type Proof, residentOctets } from './service-runner.ts';
@@ -78,6 +80,8 @@ export class Appliance {
         break;
       case 'logs':
         return { ok: true, status: await this.status(), text: this.#options.sink.newest(newestLines).join('') };
+      case 'patient':
+        return { ok: true, status: await this.status(), text: JSON.stringify(this.#patient()) };
       case 'rekey':
         this.#services.runner('tunnel')?.send(request);
         break;
@@ -93,14 +97,32 @@ export class Appliance {
     return { ok: true, status: await this.status() };
   }
 
+  #patient(): Patient {
+    const { view } = this.#host;
+    return {
+      config: this.#loaded?.config ?? null,
+      devices: Object.fromEntries(view?.placement.devices ?? []),
+      hostProblems: view?.problems ?? [],
+      disk: diskFacts(this.#options.stateDirectory),
+      configProblem: this.#configProblem(),
+    };
+  }
+
   async status(): Promise<ApplianceStatus> {
+    const status = await this.#status();
+    // Costs the kernel a walk over all pages: only for those who ask.
+    const pids = [process.pid, ...status.services.flatMap(({ pid }) => pid ?? [])];
+    return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
+  }
+
+  async #status(): Promise<ApplianceStatus> {
     const tunnel = await this.#services.tunnel();
     const services = this.#services.status();
     return applianceStatus({
       version,
       uptimeSeconds: Math.floor(performance.now() / 1000),
       configFile: this.#options.configFile,
-      residentOctets: services.reduce((sum, each) => sum + each.residentOctets, residentOctets(process.pid)),
+      residentOctets: 0,
       configProblem: this.#configProblem(),
       hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...(this.#host.view?.problems ?? [])],
       configuration: this.#configurations.status(),
@@ -192,7 +214,7 @@ export class Appliance {
 
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
-    const status = await this.status();
+    const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
     const text = whyText(status);
     if (text === this.#why) return;

@@ -10,6 +10,8 @@ export type ControlRequest =
   | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null }
   /** The newest lines of the log; answered in `text`. */
   | { readonly kind: 'logs' }
+  /** What `moat doctor` has to know; a `Patient` as JSON in `text`. */
+  | { readonly kind: 'patient' }
   /** Read the configuration file again. */
   | { readonly kind: 'reload' };
 
@@ -23,7 +25,8 @@ export class NotRunningError extends Error {
 }
 
 const longestRequest = 4096;
-const answerTimeoutMs = 5000;
+/** Milliseconds. A reload waits for services to take their parts. */
+const answerTimeoutMs = { status: 5000, logs: 5000, rekey: 5000, patient: 5000, reload: 60_000 } as const;
 
 function socketPath(stateDirectory: string): string {
   return join(stateDirectory, 'control.sock');
@@ -74,9 +77,10 @@ export function askControl(stateDirectory: string, request: ControlRequest): Pro
     const socket = createConnection(socketPath(stateDirectory));
     const notRunning = (why: string) =>
       reject(new NotRunningError(`moat is not running with the state directory ${stateDirectory} (${why})`));
-    socket.setTimeout(answerTimeoutMs, () => {
+    const timeoutMs = answerTimeoutMs[request.kind];
+    socket.setTimeout(timeoutMs, () => {
       socket.destroy();
-      notRunning('no answer within 5 s');
+      notRunning(`no answer within ${timeoutMs / 1000} s`);
     });
     socket.once('error', (error: NodeJS.ErrnoException) => notRunning(error.code ?? error.message));
     socket.once('connect', () => socket.write(`${JSON.stringify(request)}\n`));

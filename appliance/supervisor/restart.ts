@@ -67,13 +67,13 @@ export const limits = {
   stop: 5000,
   kill: 2000,
   firstPause: 1000,
-  longestPause: 60_000,
+  longestPause: 30_000,
   /** Proven life that takes away one degree. */
-  coolingPerDegree: 2000,
+  coolingPerDegree: 1000,
 } as const;
 
 const coolDegrees = 3;
-const hottest = 12;
+const hottest = 10;
 const unansweredBeforeKill = 2;
 
 type Step = { readonly state: ServiceState; readonly effects: readonly ServiceEffect[] };

@@ -25,7 +25,6 @@ export interface ServiceStatus {
   readonly lastEnd: string | null;
   /** Sentence; null while all is well. */
   readonly problem: string | null;
-  readonly residentOctets: number;
 }
 
 export interface Proof {
@@ -116,7 +115,6 @@ export class ServiceRunner {
       restarts: record.restarts,
       lastEnd: record.lastEnd,
       problem: this.#problem(),
-      residentOctets: residentOctets(this.#child?.pid),
     };
   }
 

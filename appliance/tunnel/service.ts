@@ -157,7 +157,9 @@ export class TunnelService {
     this.#dataplaneProblem = null;
     this.#reopenMs = firstReopenMs;
     this.#log.info({ interface: name, mtu, ports }, 'dataplaneOpened');
-    void this.#applyNetwork().then(() => this.#wake());
+    // A peer is called while the routes are being set: it needs none of them.
+    void this.#applyNetwork();
+    this.#wake();
   }
 
   async #close(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What `moat status` shows, made of what the parts know. Pure. */
 import type { Counters, SaStats } from '../../native/index.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
-import type { IkeSaStatus } from '../ike/api.ts';
+import type { Failure, IkeSaStatus } from '../ike/api.ts';
 import type { HomeState } from './home.ts';
 import type { MtuStatus } from './mtu.ts';
 import { type FailureFacts, failureSentence } from './sentences.ts';
@@ -29,6 +29,8 @@ export interface PeerStatus {
   readonly state: 'up' | 'connecting' | 'waiting' | 'idle';
   /** What is wrong, in one sentence; null when nothing is. */
   readonly problem: string | null;
+  /** The same for programs. */
+  readonly failure: Failure | null;
   readonly failedAttempts: number;
   readonly retryInSeconds: number | null;
   /** Over all rekeys; null while there is no tunnel. */
@@ -94,6 +96,7 @@ function peerStatus(peer: PeerFacts, now: number): PeerStatus {
     id: peer.config.id,
     state: up ? 'up' : stateOfCall(call),
     problem: up || !peer.failure ? null : failureSentence(peer.failure.failure, peer.failure.facts),
+    failure: up ? null : (peer.failure?.failure ?? null),
     failedAttempts: call && call.name !== 'up' ? call.attempt : 0,
     retryInSeconds: call?.name === 'waiting' ? Math.max(0, Math.round((call.until - now) / 1000)) : null,
     upSeconds: peer.upSince === null ? null : Math.floor((now - peer.upSince) / 1000),

@@ -42,6 +42,8 @@ export interface TopologyOptions {
   readonly servers?: boolean;
   /** A second LAN behind moat, with a host `kids`. */
   readonly kids?: boolean;
+  /** A second employer: `portal2` and `corp2`, whose inside has the first one's addresses, and `pc2` at a third LAN of moat. */
+  readonly second?: boolean;
 }
 
 /**
@@ -57,6 +59,10 @@ export const addresses = {
   moatLan: { v4: '10.77.1.1', v6: 'fd77:1::1' },
   kids: { v4: '10.77.2.100', v6: 'fd77:2::100' },
   moatKids: { v4: '10.77.2.1', v6: 'fd77:2::1' },
+  pc2: { v4: '10.77.3.100', v6: 'fd77:3::100' },
+  moatLan2: { v4: '10.77.3.1', v6: 'fd77:3::1' },
+  internetPortal2: { v4: '198.51.101.1', v6: '2001:db8:52::1' },
+  portal2: { v4: '198.51.101.10', v6: '2001:db8:52::10' },
   moatHome: { v4: '192.168.178.20', v6: '2001:db8:178::20' },
   moatDirect: { v4: '203.0.113.10', v6: '2001:db8:113::10' },
   homeRouterLan: { v4: '192.168.178.1', v6: '2001:db8:178::1' },
@@ -101,7 +107,7 @@ export function topologyOf(options: TopologyOptions): Topology {
   const host = (name: string, routes: string[], nftables = ''): HostPlan => ({
     name,
     routes,
-    forwards: name !== 'pc' && name !== 'corp' && name !== 'kids',
+    forwards: !['pc', 'pc2', 'kids', 'corp', 'corp2'].includes(name),
     nftables,
   });
   const end = (name: string, device: string, list: string[]): End => ({
@@ -121,6 +127,7 @@ export function topologyOf(options: TopologyOptions): Topology {
     : [{ ends: [end('moat', 'wan', at(a.moatDirect)), end('internet', 'home', at(a.internetHome))], ...wan }];
   const routerRoutes = [...via(a.internetHome), ...(options.plainPath ? networkVia(networks.lan, a.moatHome) : [])];
   const servers = options.servers ? serverKinds.map((kind, index) => serverOf(kind, index + 1, lan)) : [];
+  const second = options.second ? secondEmployer(host, end, { wan, lan }) : { hosts: [], links: [] };
   return {
     hosts: [
       host('pc', via(a.moatLan)),
@@ -131,6 +138,7 @@ export function topologyOf(options: TopologyOptions): Topology {
       host('portal', via(a.internetPortal)),
       host('corp', via(a.portalCorp)),
       ...servers.map((server) => server.host),
+      ...second.hosts,
     ],
     links: [
       { ends: [end('pc', 'lan', at(a.pc)), end('moat', 'lan', at(a.moatLan))], ...lan },
@@ -141,6 +149,25 @@ export function topologyOf(options: TopologyOptions): Topology {
       { ends: [end('internet', 'portal', at(a.internetPortal)), end('portal', 'wan', at(a.portal))], ...wan },
       { ends: [end('portal', 'corp', at(a.portalCorp, 16)), end('corp', 'lan', at(a.corp, 16))], ...lan },
       ...servers.map((server) => server.link),
+      ...second.links,
+    ],
+  };
+}
+
+type Line = Pick<Link, 'mtu' | 'offload'>;
+
+function secondEmployer(
+  host: (name: string, routes: string[]) => HostPlan,
+  end: (name: string, device: string, list: string[]) => End,
+  { wan, lan }: { readonly wan: Line; readonly lan: Line },
+): Topology {
+  const a = addresses;
+  return {
+    hosts: [host('pc2', via(a.moatLan2)), host('portal2', via(a.internetPortal2)), host('corp2', via(a.portalCorp))],
+    links: [
+      { ends: [end('pc2', 'lan', at(a.pc2)), end('moat', 'lan2', at(a.moatLan2))], ...lan },
+      { ends: [end('internet', 'portal2', at(a.internetPortal2)), end('portal2', 'wan', at(a.portal2))], ...wan },
+      { ends: [end('portal2', 'corp', at(a.portalCorp, 16)), end('corp2', 'lan', at(a.corp, 16))], ...lan },
     ],
   };
 }

@@ -1,0 +1,64 @@
+/** The bundle for who helps: status, diagnosis, configuration, machine and log, and no secret. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Config } from '../config/schema.ts';
+import type { Diagnosis } from './doctor/facts.ts';
+import type { ApplianceStatus } from './status.ts';
+
+const run = promisify(execFile);
+
+export interface SupportParts {
+  readonly status: ApplianceStatus;
+  readonly diagnosis: Diagnosis;
+  /** As it came over the control socket: its secrets say `[secret]`. */
+  readonly config: Config | null;
+  readonly log: readonly string[];
+}
+
+export async function supportText(parts: SupportParts): Promise<string> {
+  const [inventory, addresses, routes, rules] = await Promise.all([
+    readInventory(),
+    said('ip', 'address', 'show'),
+    said('ip', 'route', 'show', 'table', 'all'),
+    said('nft', 'list', 'ruleset'),
+  ]);
+  const log = parts.log.map((line) => line.trimEnd());
+  const config = parts.config && withoutSecrets(parts.config);
+  return JSON.stringify({ ...parts, config, log, inventory, addresses, routes, rules }, null, 2);
+}
+
+/** TSIG keys are text, not a `Secret`. */
+function withoutSecrets(config: Config): unknown {
+  if (!config.dns) return config;
+  return { ...config, dns: { ...config.dns, keys: config.dns.keys.map(({ name }) => ({ name, secret: '[secret]' })) } };
+}
+
+async function said(file: string, ...parameters: string[]): Promise<string[]> {
+  const { stdout } = await run(file, parameters, { timeout: 5000, maxBuffer: 4e6 }).catch((error: Error) => ({
+    stdout: error.message,
+  }));
+  return stdout.split('\n').slice(0, 2000);
+}
+
+/** Loaded when asked for, and asked rarely: most of its calls start processes. */
+export async function readInventory(): Promise<unknown> {
+  const { default: si } = await import('systeminformation');
+  const [system, cpu, memory, disks, network, temperature, os] = await Promise.all([
+    si.system(),
+    si.cpu(),
+    si.mem(),
+    si.diskLayout(),
+    si.networkInterfaces(),
+    si.cpuTemperature(),
+    si.osInfo(),
+  ]);
+  return {
+    system: { manufacturer: system.manufacturer, model: system.model },
+    cpu: { brand: cpu.brand, cores: cpu.cores },
+    memoryOctets: memory.total,
+    disks: disks.map(({ name, type, size }) => ({ name, type, size })),
+    interfaces: [network].flat().map(({ iface, mac, speed, operstate }) => ({ iface, mac, speed, operstate })),
+    temperatureCelsius: temperature.main,
+    os: { distro: os.distro, release: os.release, kernel: os.kernel, arch: os.arch },
+  };
+}
