@@ -55,15 +55,26 @@ class Packer {
    */
   template <typename Take, typename Emit>
   void Add(std::span<const uint8_t> packet, size_t capacity, Take take, Emit emit) {
-    if (IsOpen() && !MayStartHere(packet.size())) Finish(emit);
-    size_t done = 0;
-    while (done < packet.size()) {
-      if (!IsOpen()) Begin(take(), capacity, done == 0 ? 0 : packet.size() - done);
-      const size_t part = std::min(packet.size() - done, capacity_ - used_);
-      std::memcpy(payload_ + used_, packet.data() + done, part);
-      used_ += part;
-      done += part;
-      if (capacity_ - used_ < kIpv4HeaderLength) Finish(emit);
+    Add(packet, {}, capacity, take, emit);
+  }
+
+  /** The same of a packet in two pieces, of which the first is not empty. */
+  template <typename Take, typename Emit>
+  void Add(std::span<const uint8_t> header, std::span<const uint8_t> body, size_t capacity, Take take, Emit emit) {
+    size_t left = header.size() + body.size();
+    if (IsOpen() && !MayStartHere(left)) Finish(emit);
+    bool first = true;
+    for (std::span<const uint8_t> piece : {header, body}) {
+      while (!piece.empty()) {
+        if (!IsOpen()) Begin(take(), capacity, first ? 0 : left);
+        first = false;
+        const size_t part = std::min(piece.size(), capacity_ - used_);
+        std::memcpy(payload_ + used_, piece.data(), part);
+        used_ += part;
+        left -= part;
+        piece = piece.subspan(part);
+        if (capacity_ - used_ < kIpv4HeaderLength && (left == 0 || used_ == capacity_)) Finish(emit);
+      }
     }
   }
 

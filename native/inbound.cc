@@ -1,5 +1,7 @@
 #include "inbound.h"
 
+#include <algorithm>
+
 #include "classify.h"
 #include "ecn.h"
 #include "mss.h"
@@ -21,7 +23,7 @@ constexpr size_t kIncompletePackets = 2048;
 }  // namespace
 
 Inbound::Inbound(const Parts& parts)
-    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), pool_(kIncompletePackets) {}
+    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), coalescer_(*this), pool_(kIncompletePackets) {}
 
 void Inbound::Install(std::unique_ptr<InboundSa> sa) {
   const uint32_t spi = sa->opener.spi;
@@ -34,21 +36,28 @@ void Inbound::Remove(uint32_t spi) { sas_.erase(spi); }
 void Inbound::Readable(SocketKind kind, uint64_t nowMs) noexcept {
   const size_t count = batch_.Receive(sockets_.Descriptor(kind));
   for (size_t i = 0; i < count; i += 1) {
-    Received received = batch_.At(i, sockets_.Port(kind));
-    const Drop drop = Receive(kind, received, nowMs);
-    if (drop != Drop::kNone) counters_.Count(drop);
+    const Received received = batch_.At(i, sockets_.Port(kind));
+    std::span<uint8_t> left = received.bytes;
+    do {
+      const std::span<uint8_t> datagram = left.first(std::min(left.size(), received.datagramLength));
+      left = left.subspan(datagram.size());
+      const Drop drop = Receive(kind, datagram, received, nowMs);
+      if (drop != Drop::kNone) counters_.Count(drop);
+    } while (!left.empty());
   }
+  coalescer_.Flush();
+  pool_.Recycle();
 }
 
-Drop Inbound::Receive(SocketKind kind, Received& received, uint64_t nowMs) noexcept {
-  if (kind == SocketKind::kRaw4) return ReceiveEsp(WithoutIpv4Header(received.bytes), received, nowMs);
-  if (kind == SocketKind::kRaw6) return ReceiveEsp(received.bytes, received, nowMs);
+Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept {
+  if (kind == SocketKind::kRaw4) return ReceiveEsp(WithoutIpv4Header(datagram), received, nowMs);
+  if (kind == SocketKind::kRaw6) return ReceiveEsp(datagram, received, nowMs);
   const bool ikePort = IsIke(kind);
-  switch (ikePort ? ClassifyIkePort(received.bytes) : ClassifyNatTraversalPort(received.bytes)) {
+  switch (ikePort ? ClassifyIkePort(datagram) : ClassifyNatTraversalPort(datagram)) {
     case Datagram::kIke:
-      return PostIke(received.bytes.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
+      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
     case Datagram::kEsp:
-      return ReceiveEsp(received.bytes, received, nowMs);
+      return ReceiveEsp(datagram, received, nowMs);
     case Datagram::kKeepalive:
       return Drop::kNone;
     case Datagram::kMalformed:
@@ -116,6 +125,10 @@ Drop Inbound::Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& r
   return congested == Drop::kNone ? Deliver(sa, packet, view) : congested;
 }
 
+void Inbound::Write(std::span<const iovec> pieces, const OffloadHeader& offload, size_t count) noexcept {
+  if (!tun_.Write(pieces, offload)) Bump(counters_.drops[static_cast<size_t>(Drop::kTunWriteFailed)], count);
+}
+
 void Inbound::Packet(std::span<uint8_t> packet) noexcept {
   IpView view;
   Drop drop = ParseIp(packet, view);
@@ -137,7 +150,11 @@ Drop Inbound::Deliver(InboundSa& sa, std::span<uint8_t> packet, const IpView& vi
   if (!CoversInbound(sa.local, sa.remote, view)) return Drop::kSelectorMismatch;
   const uint32_t clampTo = sa.state->clampTo.load(std::memory_order_relaxed);
   if (sa.clampMss && clampTo != 0) ClampMss(packet, view, clampTo);
-  if (!tun_.Write(packet)) return Drop::kTunWriteFailed;
+  if (tun_.Offloads()) {
+    coalescer_.Add(packet, view);
+  } else if (!tun_.Write(packet)) {
+    return Drop::kTunWriteFailed;
+  }
   counters_.Passed(packet.size());
   sa.state->received.Add(packet.size());
   Bump(sa.record->packets);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "coalescer.h"
 #include "counters.h"
 #include "event.h"
 #include "receive_batch.h"
@@ -25,7 +26,7 @@ class InboundNotices {
 };
 
 /** The way in: socket -> SA by SPI -> replay window -> ESP (-> AGGFRAG) -> selectors -> TUN. Owns the inbound SAs. */
-class Inbound : private aggfrag::Receiver {
+class Inbound : private aggfrag::Receiver, private PacketWriter {
  public:
   struct Parts {
     Tun& tun;
@@ -46,12 +47,13 @@ class Inbound : private aggfrag::Receiver {
   void Readable(SocketKind kind, uint64_t nowMs) noexcept;
 
  private:
-  Drop Receive(SocketKind kind, Received& received, uint64_t nowMs) noexcept;
+  Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
   Drop PostIke(std::span<const uint8_t> message, const Path& path) noexcept;
   Drop ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept;
   void Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept;
   Drop Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& received, uint64_t nowMs) noexcept;
   Drop Deliver(InboundSa& sa, std::span<uint8_t> packet, const IpView& view) noexcept;
+  void Write(std::span<const iovec> pieces, const OffloadHeader& offload, size_t count) noexcept override;
   void Packet(std::span<uint8_t> packet) noexcept override;
   void AllPad(std::span<const uint8_t> pad) noexcept override;
 
@@ -61,6 +63,7 @@ class Inbound : private aggfrag::Receiver {
   InboundNotices& notices_;
   Counters counters_;
   ReceiveBatch batch_;
+  Coalescer coalescer_;
   aggfrag::BufferPool pool_;
   std::unordered_map<uint32_t, std::unique_ptr<InboundSa>> sas_;
   /** Whose AGGFRAG payload is being read. */

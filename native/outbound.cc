@@ -12,6 +12,9 @@ namespace {
 
 constexpr uint64_t kAcquireIntervalMs = 1000;
 
+/** Read from TUN before what came in has its turn. */
+constexpr size_t kBatchOctets = 256 << 10;
+
 /** RFC 1812 4.3.2.8: answers of ICMP are limited; this many in each interval. */
 constexpr uint64_t kTooBigIntervalMs = 100;
 constexpr uint32_t kTooBigPerInterval = 20;
@@ -55,11 +58,14 @@ SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
 void Outbound::TunReadable(uint64_t nowMs) noexcept {
   nowMs_ = nowMs;
   const size_t room = queue_.SlotLength() - esp::kHeadroom - esp::kMaxTrailer;
-  for (size_t count = 0; count < SendQueue::kEnvelopes; count += 1) {
+  size_t octets = 0;
+  for (size_t count = 0; count < SendQueue::kEnvelopes && octets < kBatchOctets; count += 1) {
     uint8_t* at = reading_ + esp::kHeadroom;
-    const size_t length = tun_.Read({at, room});
+    OffloadHeader offload;
+    const size_t length = tun_.Read({at, room}, offload);
     if (length == 0) break;
-    const Drop drop = SendPacket({at, length});
+    octets += length;
+    const Drop drop = SendPacket({at, length}, offload);
     if (drop != Drop::kNone) counters_.Count(drop);
   }
   for (OutboundSa* sa : touched_) EndBatch(*sa);
@@ -67,9 +73,11 @@ void Outbound::TunReadable(uint64_t nowMs) noexcept {
   queue_.Flush();
 }
 
-Drop Outbound::SendPacket(std::span<uint8_t> packet) noexcept {
+Drop Outbound::SendPacket(std::span<uint8_t> packet, const OffloadHeader& offload) noexcept {
   IpView view;
   if (ParseIp(packet, view) != Drop::kNone || view.length != packet.size()) return Drop::kMalformed;
+  const bool complete = offload.IsSuperPacket() || (offload.flags & OffloadHeader::kNeedsChecksum) == 0;
+  if (!complete && !CompleteChecksum(packet, offload)) return Drop::kMalformed;
   OutboundSa* sa = table_.Find(view);
   if (sa == nullptr) {
     Acquire(view);
@@ -81,32 +89,58 @@ Drop Outbound::SendPacket(std::span<uint8_t> packet) noexcept {
     sa->touched = true;
     touched_.push_back(sa);
   }
-  if (!sa->aggfrag) return SendPlain(*sa, packet, view);
-  Aggregate(*sa, packet, view);
+  if (offload.IsSuperPacket()) return SendSegments(*sa, packet, view, offload);
+  if (sa->aggfrag) {
+    Aggregate(*sa, {packet, {}}, view);
+    return Drop::kNone;
+  }
+  const Drop drop = SendPlain(*sa, reading_, packet.size(), view);
+  if (drop == Drop::kNone) reading_ = queue_.Take();
+  return drop;
+}
+
+Drop Outbound::SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept {
+  if (!segmenter_.Begin(packet, view, offload)) return Drop::kMalformed;
+  Segmenter::Segment segment;
+  while (segmenter_.Next(segment)) {
+    if (sa.aggfrag) {
+      Aggregate(sa, segment, view);
+      continue;
+    }
+    uint8_t* slot = queue_.Take();
+    std::memcpy(slot + esp::kHeadroom, segment.header.data(), segment.header.size());
+    std::memcpy(slot + esp::kHeadroom + segment.header.size(), segment.body.data(), segment.body.size());
+    const Drop drop = SendPlain(sa, slot, segment.header.size() + segment.body.size(), view);
+    if (drop == Drop::kNone) continue;
+    queue_.Put(slot);
+    return drop;
+  }
   return Drop::kNone;
 }
 
-Drop Outbound::SendPlain(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view) noexcept {
-  if (sa.tellTooBig && packet.size() > sa.LargestInner()) {
+/** Seals the packet that stands behind the headroom of `slot`, and gives the slot to the queue unless it fails. */
+Drop Outbound::SendPlain(OutboundSa& sa, uint8_t* slot, size_t length, const IpView& view) noexcept {
+  const std::span<uint8_t> packet(slot + esp::kHeadroom, length);
+  if (sa.tellTooBig && length > sa.LargestInner()) {
     TellTooBig(sa, packet, view);
     const bool mayNotBeSplit = view.source.family == 6 || (packet[6] & 0x40) != 0;
     if (mayNotBeSplit) return Drop::kTooBig;
   }
   const Drop drop = esp::Seal(sa.sealer, packet, view.source.family == 4 ? kIpv4 : kIpv6);
   if (drop != Drop::kNone) return drop;
-  CountSent(sa, packet.size());
+  CountSent(sa, length);
   Bump(sa.record->envelopes);
-  const std::span<uint8_t> sealed(packet.data() - esp::kHeadroom, esp::SealedLength(packet.size()));
-  queue_.Commit({reading_, sealed, sa.wirePath, SocketOf(sa), view.ecn});
-  reading_ = queue_.Take();
+  queue_.Commit({slot, {slot, esp::SealedLength(length)}, sa.wirePath, SocketOf(sa), view.ecn});
   return Drop::kNone;
 }
 
-void Outbound::Aggregate(OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept {
+void Outbound::Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept {
   const auto take = [&] { return queue_.Take() + esp::kHeadroom; };
-  sa.packer.Add(packet, sa.EnvelopePayload(), take, [&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); });
-  sa.endsSmall = packet.size() <= kSmallPacket || !view.hasPorts;
-  CountSent(sa, packet.size());
+  const auto emit = [&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); };
+  const size_t length = packet.header.size() + packet.body.size();
+  sa.packer.Add(packet.header, packet.body, sa.EnvelopePayload(), take, emit);
+  sa.endsSmall = length <= kSmallPacket || !view.hasPorts;
+  CountSent(sa, length);
 }
 
 /** Seals an AGGFRAG payload, which lies in a slot or in the SA's own buffer. */

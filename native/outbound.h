@@ -4,6 +4,7 @@
 #include "event.h"
 #include "outbound_table.h"
 #include "path_prober.h"
+#include "segmenter.h"
 #include "send_queue.h"
 #include "tun.h"
 
@@ -52,9 +53,10 @@ class Outbound : private ProbeSender, private SizeObserver {
   void Keepalives(uint64_t nowMs) noexcept;
 
  private:
-  Drop SendPacket(std::span<uint8_t> packet) noexcept;
-  Drop SendPlain(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view) noexcept;
-  void Aggregate(OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept;
+  Drop SendPacket(std::span<uint8_t> packet, const OffloadHeader& offload) noexcept;
+  Drop SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept;
+  Drop SendPlain(OutboundSa& sa, uint8_t* slot, size_t length, const IpView& view) noexcept;
+  void Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept;
   void EndBatch(OutboundSa& sa) noexcept;
   void FinishOpen(OutboundSa& sa) noexcept;
   void Hold(OutboundSa& sa) noexcept;
@@ -74,6 +76,7 @@ class Outbound : private ProbeSender, private SizeObserver {
   OutboundTable table_;
   PathProber prober_;
   SendQueue queue_;
+  Segmenter segmenter_;
   /** The slot that TUN is read into; it stays until a packet leaves in it. */
   uint8_t* reading_;
   /** SAs that have sent in this batch. */

@@ -140,7 +140,7 @@ Drop Reassembly::Complete(Place& start, const Moment& moment) noexcept {
   const Block block = ReadBlock(packet);
   const bool whole = block.kind == Block::Kind::kPacket && block.length == packet.size();
   if (whole) moment.receiver.Packet(packet);
-  pool_.GiveBack(std::move(start.start));
+  pool_.Retire(std::move(start.start));
   return whole ? Drop::kNone : Drop::kReassemblyFailed;
 }
 

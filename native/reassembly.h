@@ -32,19 +32,28 @@ class BufferPool {
     if (buffer) free_.push_back(std::move(buffer));
   }
 
-  size_t InUse() const noexcept { return made_ - free_.size(); }
+  /** Gives back a buffer whose packet is still being looked at; it can be had again after `Recycle`. */
+  void Retire(Buffer buffer) { retired_.push_back(std::move(buffer)); }
+  void Recycle() {
+    for (Buffer& buffer : retired_) free_.push_back(std::move(buffer));
+    retired_.clear();
+  }
+
+  size_t InUse() const noexcept { return made_ - free_.size() - retired_.size(); }
 
  private:
   const size_t most_;
   size_t made_ = 0;
   std::vector<Buffer> free_;
+  std::vector<Buffer> retired_;
 };
 
 /** Who gets what comes out of payloads. */
 class Receiver {
  public:
   virtual ~Receiver() = default;
-  /** A whole inner packet by its own length; nothing else of it has been checked. */
+  /** A whole inner packet by its own length; nothing else of it has been checked. It stays until the payload's buffer is used again
+   * and the pool's `Recycle` is called. */
   virtual void Packet(std::span<uint8_t> packet) noexcept = 0;
   /** The octets of a payload that is nothing but padding. */
   virtual void AllPad(std::span<const uint8_t> pad) noexcept = 0;

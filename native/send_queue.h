@@ -21,7 +21,12 @@ class SizeObserver {
   virtual void TooLargeHere(uint32_t tunnel, size_t length) noexcept = 0;
 };
 
-/** Collects envelopes and sends them with few system calls. It owns the buffers ("slots") that envelopes are made in. */
+/**
+ * Collects envelopes and sends them with few system calls. It owns the buffers ("slots") that envelopes are made in.
+ *
+ * Theory of operation: at `Flush`, envelopes that follow each other to one destination and have one length (the last may be shorter) become one
+ * message that the kernel, or the network card, cuts into datagrams (UDP_SEGMENT); all messages for one socket leave by one sendmmsg.
+ */
 class SendQueue {
  public:
   static constexpr size_t kEnvelopes = 64;
@@ -55,17 +60,27 @@ class SendQueue {
  private:
   struct Prepared {
     uint8_t* slot;
-    iovec data;
+    const WirePath* path;
     SocketKind socket;
+    uint8_t ecn;
     bool dontFragment;
     bool probe;
     uint32_t tunnel;
+  };
+
+  /** Envelopes that leave as one message. */
+  struct Group {
+    size_t first;
+    size_t count;
     alignas(cmsghdr) uint8_t control[WirePath::kControlLength];
   };
 
-  bool SameRun(const Prepared& a, const Prepared& b) const noexcept { return a.socket == b.socket && a.dontFragment == b.dontFragment; }
-  void SendRun(size_t first, size_t count) noexcept;
-  void Failed(const Prepared& envelope, int error) noexcept;
+  bool Joins(size_t first, size_t next) const noexcept;
+  size_t GroupFrom(size_t first) const noexcept;
+  void Address(mmsghdr& header, Group& group) noexcept;
+  void SendGroups(size_t first, size_t count) noexcept;
+  void SendEach(const Group& group) noexcept;
+  void Failed(size_t index, int error) noexcept;
 
   const Sockets& sockets_;
   Counters& counters_;
@@ -76,8 +91,12 @@ class SendQueue {
   std::vector<uint8_t*> free_;
   /** What each socket was last set to. */
   std::array<bool, kSocketCount> dontFragment_{};
-  std::array<mmsghdr, kEnvelopes> headers_{};
   std::array<Prepared, kEnvelopes> prepared_{};
+  std::array<iovec, kEnvelopes> data_{};
+  std::array<Group, kEnvelopes> groups_{};
+  std::array<mmsghdr, kEnvelopes> headers_{};
+  /** Until a socket says that it cannot. */
+  bool segmentation_ = true;
 };
 
 }  // namespace moat

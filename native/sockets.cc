@@ -1,6 +1,7 @@
 #include "sockets.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -58,6 +59,8 @@ int BindAny(int fd, int family, uint16_t port) {
 
 Fd OpenUdp(int family, uint16_t port, OpenError& error) {
   Fd fd = OpenSocket(family, SOCK_DGRAM, IPPROTO_UDP);
+  // Datagrams of one flow may come glued together, with their length beside; kernels before 5.12 cannot or should not.
+  if (fd.Valid()) SetInt(fd.Get(), SOL_UDP, UDP_GRO, 1);
   const int failure = fd.Valid() ? BindAny(fd.Get(), family, port) : errno;
   const bool noIpv6 = family == AF_INET6 && (failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL);
   if (failure == 0) return fd;

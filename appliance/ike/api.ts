@@ -99,6 +99,8 @@ export type IkeEvent =
   | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path }
   /** Rekey now: every child SA of the peer, or its IKE SA. */
   | { readonly kind: 'rekey'; readonly peer: string; readonly what: 'child' | 'ike' }
+  /** Our address, or the way to the peer, has changed: take its SAs along (RFC 4555). Only the addresses of `path` count. */
+  | { readonly kind: 'move'; readonly peer: string; readonly path: Path }
   /** Close gracefully: DELETE is sent, state is dropped when it is answered or after a few seconds. */
   | { readonly kind: 'close'; readonly peer: string }
   /** The data plane nears the end of an SA's sequence numbers. */

@@ -15,6 +15,7 @@ import {
   type Established,
   type Incoming,
   type Requests,
+  rekeyOf,
   type Spent,
 } from './states.ts';
 import { report, type Turn } from './turn.ts';
@@ -124,7 +125,18 @@ export function owns(state: Alive): boolean {
 
 /** Gives back what the outstanding request of ours had reserved. */
 export function abandonTask(state: Established, turn: Turn): void {
-  if (state.task?.kind === 'child') turn.world.freeEspSpi(state.task.spi);
+  const task = state.task && rekeyOf(state.task);
+  if (task?.kind === 'child') turn.world.freeEspSpi(task.spi);
+  abandonPending(state, turn);
+}
+
+/** Forgets what the peer has begun and not finished. */
+export function abandonPending(state: Established, turn: Turn): Established {
+  const { pending } = state;
+  if (pending === null) return state;
+  if (pending.of.kind === 'child') turn.world.freeEspSpi(pending.of.draft.spiIn);
+  pending.of.draft.shared?.wipe();
+  return { ...state, pending: null };
 }
 
 interface Reason {
@@ -180,7 +192,9 @@ export function sendDelete(state: Omit<Closing, 'sent' | 'deleteSent'>, turn: Tu
  */
 export function heard(state: Established, message: Incoming, turn: Turn): Established {
   const { path } = message;
-  const moved = !state.nat.local && !samePath(path, state.path);
+  // While we are moving, a message that still went to our old address must not take us back.
+  const moving = state.updateWanted || state.task?.kind === 'update';
+  const moved = !state.nat.local && !moving && !samePath(path, state.path);
   if (!moved) return { ...state, heardAt: turn.now };
   if (owns(state)) {
     for (const tunnel of tunnelsOf(state.family)) turn.emit({ kind: 'movePath', tunnel, path });

@@ -4,6 +4,7 @@ import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Pe
 import { beginClosing, owns } from './channel.ts';
 import { belongs, endAfterFault, expireNow, isSpiHint, rekeyNow, replace, supplanted } from './commands.ts';
 import { beginLiveness } from './exchanges/informational.ts';
+import { moveTo } from './exchanges/mobike.ts';
 import { initiate, refuse, respondInit } from './exchanges/sa-init.ts';
 import { Gate, RateLimit } from './gate.ts';
 import { exchangeTypes } from './numbers.ts';
@@ -126,11 +127,10 @@ class Endpoint implements IkeEndpoint {
         return this.#wake(call);
       case 'initiate':
         return this.#initiate(event.peer, event.path, call);
-      case 'rekey': {
-        const entries = this.#table.ofPeer(event.peer);
-        for (const entry of entries) this.#command(entry, call, (state) => rekeyNow(state, event.what, call.env.now));
-        return;
-      }
+      case 'rekey':
+        return this.#commandAll(event.peer, call, (state) => rekeyNow(state, event.what, call.env.now));
+      case 'move':
+        return this.#commandAll(event.peer, call, (state, turn) => moveTo(state, event.path, turn));
       case 'close':
         return this.#close(event.peer, call);
       case 'expiring':
@@ -186,11 +186,15 @@ class Endpoint implements IkeEndpoint {
     };
   }
 
-  #command(entry: Entry | undefined, call: Call, change: (state: Established) => Established): undefined {
+  #command(entry: Entry | undefined, call: Call, change: (state: Established, turn: Turn) => Established): undefined {
     if (entry === undefined) return;
     this.#run(entry, call, (state, turn) =>
-      state.name === 'established' && owns(state) ? tend(change(state), turn) : state,
+      state.name === 'established' && owns(state) ? tend(change(state, turn), turn) : state,
     );
+  }
+
+  #commandAll(peer: string, call: Call, change: (state: Established, turn: Turn) => Established): undefined {
+    for (const entry of this.#table.ofPeer(peer)) this.#command(entry, call, change);
   }
 
   #wake(call: Call): undefined {

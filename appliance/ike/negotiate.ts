@@ -35,13 +35,6 @@ export function additionalOf(algorithms: {
   return additionalKeyExchanges.length > 0 ? additionalKeyExchanges : ['none'];
 }
 
-/** The same algorithms with no more than the first key exchange. */
-export function withoutAdditional<Algorithms extends IkeAlgorithms | EspAlgorithms>(
-  algorithms: Algorithms,
-): Algorithms {
-  return { ...algorithms, additionalKeyExchanges: ['none'] };
-}
-
 /** The transform for it, none for `none`: whoever does not know its type must be able to take the proposal without. */
 function additionalTransforms(method: Additional): Transform[] {
   return method === 'none' ? [] : [transform('ADDKE1', additionalId)];

@@ -2,9 +2,11 @@ import { DecodeError, Reader, sameBytes } from '../lib/bytes.ts';
 import { answer, drop, heard, sendDelete, sendMessage, spend } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { respondCreateChild } from './exchanges/create-child.ts';
+import { onFollowUpAnswer, respondFollowUp } from './exchanges/followup-ke.ts';
 import { failAuth, onAuthAnswer, refuseWith, respondAuth } from './exchanges/ike-auth.ts';
 import { onChildDeleteAnswer, respondInformational } from './exchanges/informational.ts';
 import { onIntermediateAnswer, respondIntermediate } from './exchanges/intermediate.ts';
+import { onCheckAnswer, onUpdateAnswer } from './exchanges/mobike.ts';
 import { onChildAnswer } from './exchanges/rekey-child.ts';
 import { onIkeAnswer } from './exchanges/rekey-ike.ts';
 import { fail, onInitAnswer } from './exchanges/sa-init.ts';
@@ -30,7 +32,7 @@ import { decodePayloads, notifies, type Payload } from './wire/payloads.ts';
 
 /* From the datagram to the exchange: RFC 7296 2.2 message ids, 2.3 window 1, 2.21 errors in messages. */
 
-const { IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL } = exchangeTypes;
+const { IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE } = exchangeTypes;
 
 /** What a state listens to; everything else is dropped before a payload of it is looked at. */
 const listens: Readonly<
@@ -40,9 +42,15 @@ const listens: Readonly<
   intermediateSent: { requests: [], responses: [IKE_INTERMEDIATE] },
   initAnswered: { requests: [IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH], responses: [] },
   authSent: { requests: [], responses: [IKE_AUTH] },
-  established: { requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL], responses: [CREATE_CHILD_SA, INFORMATIONAL] },
-  closing: { requests: [CREATE_CHILD_SA, INFORMATIONAL], responses: [CREATE_CHILD_SA, INFORMATIONAL] },
-  spent: { requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL], responses: [] },
+  established: {
+    requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+    responses: [CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+  },
+  closing: {
+    requests: [CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+    responses: [CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+  },
+  spent: { requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE], responses: [] },
   closed: { requests: [], responses: [] },
 };
 
@@ -185,6 +193,7 @@ function receiveRequest(state: Established | Closing, raw: Raw, turn: Turn): Ike
   const alive = heard(state, message, turn);
   if (message.header.exchange === CREATE_CHILD_SA) return respondCreateChild(alive, message, turn);
   if (message.header.exchange === INFORMATIONAL) return respondInformational(alive, message, turn);
+  if (message.header.exchange === IKE_FOLLOWUP_KE) return respondFollowUp(alive, message, turn);
   return answer(alive, message, [{ type: 'N', body: notifyOf('INVALID_SYNTAX') }], turn);
 }
 
@@ -236,6 +245,12 @@ function onAnswer(state: Established, message: Incoming, turn: Turn): IkeState {
       return onChildAnswer(idle, task, message, turn);
     case 'ike':
       return onIkeAnswer(idle, task, message, turn);
+    case 'followUp':
+      return onFollowUpAnswer(idle, task, message, turn);
+    case 'update':
+      return onUpdateAnswer(idle, message, turn);
+    case 'check':
+      return onCheckAnswer(idle, task, message, turn);
     case 'delete':
       return onChildDeleteAnswer(idle, turn);
     default:

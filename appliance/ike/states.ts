@@ -4,6 +4,7 @@ import type { KemKey } from './crypto/kem.ts';
 import type { KeyPair } from './crypto/key-exchange.ts';
 import type { IkeKeys, IkeSuite } from './crypto/keys.ts';
 import type { Opener, Sealer } from './crypto/sealed.ts';
+import type { ChildDraft, IkeDraft } from './exchanges/drafts.ts';
 import type { Family } from './family.ts';
 import type { Nat } from './nat.ts';
 import type { Sent } from './retransmit.ts';
@@ -157,12 +158,61 @@ interface DeleteTask {
   readonly sent: Sent;
 }
 
+/** UPDATE_SA_ADDRESSES, or an empty message to a peer without MOBIKE. */
+interface UpdateTask {
+  readonly kind: 'update';
+  readonly sent: Sent;
+}
+
+/** Is the peer really where its UPDATE_SA_ADDRESSES came from? */
+interface CheckTask {
+  readonly kind: 'check';
+  readonly sent: Sent;
+  readonly cookie: Uint8Array;
+}
+
 interface LivenessTask {
   readonly kind: 'liveness';
   readonly sent: Sent;
 }
 
-export type Task = ChildTask | IkeTask | DeleteTask | LivenessTask;
+/** IKE_FOLLOWUP_KE after the CREATE_CHILD_SA of `of.task` (RFC 9370 2.2.4). */
+interface FollowUpTask {
+  readonly kind: 'followUp';
+  readonly sent: Sent;
+  readonly key: KemKey;
+  readonly of:
+    | { readonly kind: 'child'; readonly task: ChildTask; readonly draft: ChildDraft }
+    | { readonly kind: 'ike'; readonly task: IkeTask; readonly draft: IkeDraft };
+}
+
+export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | LivenessTask;
+
+/** What the task makes anew, whichever of its exchanges is under way; null if it is no rekey. */
+export function rekeyOf(task: Task): ChildTask | IkeTask | null {
+  if (task.kind === 'followUp') return task.of.task;
+  return task.kind === 'child' || task.kind === 'ike' ? task : null;
+}
+
+/** Notes that the peer has made another SA in the place of ours. */
+export function withRival(task: Task, rival: { readonly spi?: number; readonly nonces: Nonces }): Task {
+  const { spi, nonces } = rival;
+  if (task.kind === 'ike') return { ...task, rival: { nonces } };
+  if (task.kind === 'child') return spi === undefined ? task : { ...task, rival: { spi, nonces } };
+  if (task.kind !== 'followUp') return task;
+  const { of } = task;
+  if (of.kind === 'ike') return { ...task, of: { ...of, task: { ...of.task, rival: { nonces } } } };
+  return spi === undefined ? task : { ...task, of: { ...of, task: { ...of.task, rival: { spi, nonces } } } };
+}
+
+/** As responder: CREATE_CHILD_SA is answered, and IKE_FOLLOWUP_KE with these octets in its notify has to come. */
+export interface Pending {
+  readonly link: Uint8Array;
+  readonly expiresAt: number;
+  readonly of:
+    | { readonly kind: 'child'; readonly draft: ChildDraft; readonly replaces: number | null }
+    | { readonly kind: 'ike'; readonly draft: IkeDraft };
+}
 export type TaskOf<Kind extends Task['kind']> = Extract<Task, { kind: Kind }>;
 
 export interface Established {
@@ -174,6 +224,13 @@ export interface Established {
   readonly requests: Requests;
   readonly family: Family;
   readonly task: Task | null;
+  readonly pending: Pending | null;
+  /** Both ends have MOBIKE (RFC 4555). */
+  readonly mobike: boolean;
+  /** We made the first IKE SA of this family: who may move (RFC 4555 1.3), whichever end has rekeyed since. */
+  readonly caller: boolean;
+  readonly updateWanted: boolean;
+  readonly checkWanted: boolean;
   /** The peer says that it has no other SA with us (RFC 7296 2.4). */
   readonly initialContact: boolean;
   readonly createdAt: number;

@@ -7,7 +7,7 @@ import { noteEvents } from '../facts/events.ts';
 import { addRecord, archiveRecord, redirectDevice, revokeDevice, setRecord } from '../facts/fleet.ts';
 import { kinds } from '../facts/kinds.ts';
 import { type FactRecord, findRow } from '../facts/records.ts';
-import { recordDifferences, undoRevision } from '../facts/revisions.ts';
+import { undoRevision } from '../facts/revisions.ts';
 import { makeCode } from '../fleet/code.ts';
 import { qrSvg } from '../fleet/qr.ts';
 import { sendWelcome } from '../mail/welcome.ts';
@@ -18,7 +18,6 @@ import { kindOf, wholeNumber } from './views.ts';
 const preview = z.boolean().default(false);
 const fields = z.record(z.string(), z.unknown());
 const label = z.string().min(1).max(200);
-const shownRecords = 200;
 const shownConfigurations = 20;
 
 export const changeRoutes: readonly Route[] = [
@@ -126,15 +125,15 @@ export const changeRoutes: readonly Route[] = [
 async function performed<T>(asked: Asked, summary: string, work: (edit: Edit) => Promise<T>) {
   const { database, session, now, body } = asked;
   const request = { author: session.name, summary, now, preview: body.preview === true };
-  return shown(asked, await change(database, request, work));
+  return shown(await change(database, request, work));
 }
 
 /** What ships: every record, and the configurations that follow from it. */
-async function shown({ database }: Asked, { revision, changes, configurations }: Outcome<unknown>) {
+function shown({ revision, changes, records, configurations }: Outcome<unknown>) {
   return {
     revision,
     recordCount: changes.length,
-    records: await recordDifferences(database.queries, changes.slice(0, shownRecords)),
+    records,
     configurationCount: configurations.length,
     configurations: configurations.slice(0, shownConfigurations).map(({ device, before, after, revision }) => ({
       device,

@@ -20,7 +20,10 @@ export function send(
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, method, path, rejectUnauthorized: false, agent: false as const };
-    const out = request({ ...options, headers: { host: `127.0.0.1:${port}`, ...headers } }, (response) => {
+    const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+    // Node frames no body of a DELETE by itself.
+    const framing = { host: `127.0.0.1:${port}`, 'content-length': String(Buffer.byteLength(text)) };
+    const out = request({ ...options, headers: { ...framing, ...headers } }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -36,7 +39,7 @@ export function send(
       });
     });
     out.on('error', reject);
-    out.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+    out.end(text);
   });
 }
 

@@ -18,7 +18,7 @@ export function differenceTable(fields) {
           'tr',
           {},
           h('td', {}, path),
-          h('td', { class: 'was' }, shown(before)),
+          h('td', { class: 'was' }, before === undefined ? '' : shown(before)),
           h('td', { class: 'is' }, shown(after)),
         ),
       ),

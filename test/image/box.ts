@@ -7,7 +7,7 @@ import { type Street, tapWild, tapWork } from './street.ts';
 export type Firmware = 'bios' | 'uefi';
 
 /** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst. */
-export const bootSeconds = 300;
+export const bootSeconds = 600;
 const console0 = 'CONSOLE-READY';
 
 export interface BoxOptions {

@@ -81,6 +81,11 @@ export class Ground {
     return { box, publicKey };
   }
 
+  /** From here on `seasoned` copies this disk, whose box has been up. */
+  season(disk: Disk, publicKey: string): void {
+    this.#seasoned = { disk, publicKey };
+  }
+
   /** A copy of a disk whose box has been up once, and whose key the portal knows. Made on first use. */
   async seasoned(name: string): Promise<{ disk: Disk; publicKey: string }> {
     if (this.#seasoned === null) {
@@ -89,8 +94,9 @@ export class Ground {
       await box.works();
       await box.shell('sync');
       await box.cut();
-      this.#seasoned = { disk, publicKey };
+      this.season(disk, publicKey);
     }
+    if (this.#seasoned === null) throw new Error('there is a seasoned disk');
     const { disk, publicKey } = this.#seasoned;
     await this.office.admit(publicKey);
     return { disk: await disk.copy(join(this.folder, `${name}.img`)), publicKey };

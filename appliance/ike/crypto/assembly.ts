@@ -15,13 +15,14 @@ export interface Fragment {
 
 /** The fragments of one message, in whatever order they come (RFC 7383 2.6). */
 export class Assembly {
-  readonly id: string;
+  /** Message id. */
+  readonly id: number;
   readonly total: number;
   readonly #parts = new Map<number, Fragment>();
   #octets = 0;
 
   /** @throws {DecodeError} for more fragments than any message needs, or none. */
-  constructor(id: string, total: number) {
+  constructor(id: number, total: number) {
     if (total === 0 || total > maxFragments) throw new DecodeError(`a message of ${total} fragments`);
     this.id = id;
     this.total = total;

@@ -132,6 +132,15 @@ test('more pieces restart the message, fewer are passed over, and pieces of two 
   assert.equal(feed([...fine.slice(0, 2), ...other.slice(2)]), 'incomplete');
 });
 
+test('a request and an answer may come in pieces at the same time', () => {
+  const request = fragmentsOf(300);
+  const answer = sealer().seal({ ...header, response: true }, big, 300);
+  const opener = new Opener('aes-256-gcm-16', new Secret(new Uint8Array(36)));
+  const mixed = request.flatMap((each, i) => [each, answer[i] ?? each]);
+  const results = mixed.map((each) => typeof opener.open(decodeHeader(new Reader(each)), each));
+  assert.deepEqual(results.slice(-2), ['object', 'object']);
+});
+
 test('forged fragments are not kept; impossible places are refused', () => {
   const [a, b, c] = fragmentsOf(300);
   assert.ok(a && b && c);
@@ -145,7 +154,7 @@ test('forged fragments are not kept; impossible places are refused', () => {
     { number: 1, total: 65 },
   ]) {
     const fragment = { ...place, first: 0, data: new Uint8Array(), bytes: new Uint8Array() };
-    assert.throws(() => new Assembly('', place.total).add(fragment), DecodeError);
+    assert.throws(() => new Assembly(0, place.total).add(fragment), DecodeError);
   }
 });
 

@@ -85,7 +85,8 @@ export interface Opened {
 export class Opener {
   readonly #cipher: IkeCipher;
   readonly #key: Secret;
-  #assembly: Assembly | null = null;
+  /** One for the peer's requests and one for its answers, which may come at the same time. */
+  readonly #assemblies = new Map<boolean, Assembly>();
 
   constructor(cipher: IkeCipher, key: Secret) {
     this.#cipher = cipher;
@@ -119,14 +120,13 @@ export class Opener {
 
   /** RFC 7383 2.6: only fragments that are authentic get here. */
   #assemble(header: ReceivedHeader, fragment: Fragment): Opened | 'incomplete' {
-    const id = `${header.response} ${header.messageId}`;
-    const current = this.#assembly;
-    const restart = current === null || current.id !== id || fragment.total > current.total;
-    const assembly = restart ? new Assembly(id, fragment.total) : current;
-    this.#assembly = assembly;
+    const current = this.#assemblies.get(header.response);
+    const restart = current === undefined || current.id !== header.messageId || fragment.total > current.total;
+    const assembly = restart ? new Assembly(header.messageId, fragment.total) : current;
+    this.#assemblies.set(header.response, assembly);
     const whole = assembly.add(fragment);
     if (whole === null) return 'incomplete';
-    this.#assembly = null;
+    this.#assemblies.delete(header.response);
     return whole;
   }
 }

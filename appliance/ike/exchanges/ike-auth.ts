@@ -32,6 +32,8 @@ import { find, notifies, type Payload } from '../wire/payloads.ts';
 
 /* RFC 7296 1.2, 2.15 and 2.16: who we are, who the peer is, and the first child SA. */
 
+export const nonceLength = 32;
+
 /** How long the answer to a refused IKE_AUTH is kept for retransmissions. */
 const refusedMilliseconds = 40_000;
 
@@ -86,6 +88,7 @@ export function beginAuth(agreement: Agreement, { messageId, intAuth }: Place, t
     ...offerFeatures(peer, channel),
     { type: 'TSi', body: peer.localSelectors },
     { type: 'TSr', body: peer.remoteSelectors },
+    mobikeSupported,
   ];
   const datagrams = sendMessage(channel, { exchange: 'IKE_AUTH', messageId, response: false }, payloads, {
     path,
@@ -96,6 +99,7 @@ export function beginAuth(agreement: Agreement, { messageId, intAuth }: Place, t
   return { name: 'authSent', peer, channel, path, nat, nonces, initAnswer, intAuth, childSpi, sent };
 }
 
+const mobikeSupported: Payload = { type: 'N', body: notifyOf('MOBIKE_SUPPORTED') };
 const initialContact: Payload = { type: 'N', body: notifyOf('INITIAL_CONTACT') };
 
 /** The responder. Until the proof is checked, all that a peer learns is AUTHENTICATION_FAILED. */
@@ -167,6 +171,11 @@ export function newEstablished(common: Common, next: number, expected: number, t
     requests: { next, expected, answered: null },
     family: newFamily(saKey(common.channel)),
     task: null,
+    pending: null,
+    mobike: false,
+    caller: common.channel.initiator,
+    updateWanted: false,
+    checkWanted: false,
     initialContact: false,
     createdAt: turn.now,
     rekeyAt: turn.now + life * between(0.9, 1, turn.random),
@@ -190,16 +199,14 @@ function acceptAuth(state: InitAnswered, peer: Peer, message: Incoming, turn: Tu
   });
   // The path of this message: the initiator may have gone to the NAT traversal port.
   const fresh = newEstablished({ peer, channel, nat, path: message.path }, 0, state.expected, turn);
-  const initial = notifies(message.payloads).some(({ notify }) => notify === notifyTypes.INITIAL_CONTACT);
-  const established = { ...fresh, initialContact: initial };
+  const says = (type: number) => notifies(message.payloads).some(({ notify }) => notify === type);
+  const mobike = says(notifyTypes.MOBIKE_SUPPORTED);
+  const established = { ...fresh, mobike, initialContact: says(notifyTypes.INITIAL_CONTACT) };
   report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
   const child = respondFirstChild(established, nonces, message, turn);
-  return answer(
-    established,
-    message,
-    [{ type: 'IDr', body: identification }, { type: 'AUTH', body: proof }, ...child],
-    turn,
-  );
+  const payloads: Payload[] = [{ type: 'IDr', body: identification }, { type: 'AUTH', body: proof }, ...child];
+  if (mobike) payloads.push(mobikeSupported);
+  return answer(established, message, payloads, turn);
 }
 
 /** The first child SA, or the reason why there is none; the IKE SA stands either way (RFC 7296 1.2). */
@@ -288,7 +295,9 @@ function onAuthenticated(
 ): Established | Closing {
   const { peer, channel, nat } = state;
   const path = nat.local ? state.path : message.path;
-  const established = newEstablished({ peer, channel, nat, path }, state.sent.messageId + 1, 0, turn);
+  const fresh = newEstablished({ peer, channel, nat, path }, state.sent.messageId + 1, 0, turn);
+  const mobike = notifies(message.payloads).some(({ notify }) => notify === notifyTypes.MOBIKE_SUPPORTED);
+  const established = { ...fresh, mobike };
   const problem = error === undefined ? installFirstChild(established, state, message, turn) : notifyName(error.notify);
   if (problem === null) {
     report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });

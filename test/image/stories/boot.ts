@@ -13,7 +13,9 @@ export async function bootsBy(ground: Ground, firmware: Firmware): Promise<strin
   await readFromSofa(ground.street);
   assert.equal((await disk.getFile('public-key.txt')).trim(), publicKey, 'the key is on the FAT partition');
   const inside = firmware === 'bios' ? await looksRight(box) : '';
+  await box.shell('sync');
   await box.cut();
+  ground.season(disk, publicKey);
   return `tunnel and page on the sofa; up at ${at} s of the box's clock${inside}`;
 }
 
@@ -34,7 +36,27 @@ async function looksRight(box: Box): Promise<string> {
     (await box.shell("awk '/MemTotal/{t=$2}/MemAvailable/{a=$2}END{print int((t-a)/1024)}' /proc/meminfo")).trim(),
   );
   assert.ok(used > 0 && used < mostMemoryMib, `${used} MiB in use`);
-  return `; ${used} MiB in use`;
+  const users = (await box.shell('ps -eo user=,args= | grep moat/appliance | grep -v grep')).trim().split('\n');
+  const names = users.map((line) => line.split(' ')[0] ?? '');
+  assert.ok(
+    names.includes('moat-tu+') || names.includes('moat-tunnel'),
+    `the tunnel runs under its own user: ${names.join(' ')}`,
+  );
+  return `; ${used} MiB in use; processes of ${names.join(', ')}; ${await writesAtRest(box)}`;
+}
+
+const restSeconds = 45;
+const monthSeconds = 30 * 86_400;
+
+/** Octets to the disk while nothing happens, made into a month. What is written every ten minutes may be missed. */
+async function writesAtRest(box: Box): Promise<string> {
+  const sectors = "awk '{print $7}' /sys/block/vda/stat";
+  const [before = 0, after = 0] = (await box.shell(`sync; sleep 10; ${sectors}; sleep ${restSeconds}; ${sectors}`, 300))
+    .trim()
+    .split('\n')
+    .map(Number);
+  const month = Math.round((((after - before) * 512) / restSeconds / 1_000_000) * monthSeconds);
+  return `${after - before} sectors written in ${restSeconds} s at rest (${month} MB a month)`;
 }
 
 /** `protocol address port`, as rootfs/README.md lists them. */

@@ -100,10 +100,12 @@ async function secrecy(lab: World): Promise<string> {
   await inside.stop();
   const strange = packets.filter((packet) => !isIpsec(packet) && !isNeighbourDiscovery(packet));
   expect(strange.length === 0, 'nothing else', strange.slice(0, 3));
-  expect(packets.length > 1000, 'a thousand packets', packets.length);
+  // Not a number of packets: the kernel shows many envelopes as one where segmentation is left to the network card.
+  const octets = packets.reduce((sum, { length }) => sum + length, 0);
+  expect(octets > 2e6, 'more octets than were fetched', octets);
   expect(inside.contains(marker), 'the marker inside the LAN (the check itself works)', 'none');
   expect(!outside.contains(marker), 'no marker on the internet', 'one');
-  return `${packets.length} packets`;
+  return `${octets} octets in ${packets.length} packets`;
 }
 
 const isIpsec = ({ protocol, destinationPort, sourcePort }: CapturedPacket) =>

@@ -41,7 +41,10 @@ test('messages that are wrong in one place', () => {
     'two OPT records': '0000 0000 0000 0000 0000 0002  00 0029 0200 00000000 0000  00 0029 0200 00000000 0000',
     'an option longer than OPT': '0000 0000 0000 0000 0000 0001  00 0029 0200 00000000 0004 0003 0009',
   };
-  for (const [name, hex] of Object.entries(wrong)) assert.throws(() => decodeMessage(bytes(hex)), DecodeError, name);
+  for (const [name, hex] of Object.entries(wrong)) {
+    const expected = name.includes('pointer') ? /does not point backwards/ : DecodeError;
+    assert.throws(() => decodeMessage(bytes(hex)), expected, name);
+  }
 });
 
 test('records of any kind come back from the writer as they went in', () => {
@@ -86,16 +89,32 @@ test('any octets decode or are refused, nothing else', () => {
 
 test('64 KB of pointers to pointers cost milliseconds, not seconds', () => {
   const bomb = Buffer.alloc(65535);
-  bomb.writeUInt16BE(5000, 6);
-  let at = 12;
-  // A name of 60 labels, then a chain of pointers, each to the one before; then records that start at its end.
-  for (; at < 132; at += 2) bomb.writeUInt16BE(0x0161, at);
+  bomb.writeUInt16BE(4000, 6);
+  // One record whose RDATA holds a name of 60 labels and then a chain of pointers, each to the one before.
+  bomb.writeUInt16BE(65280, 13);
+  bomb.writeUInt16BE(15_978, 21);
+  let at = 23;
+  for (; at < 143; at += 2) bomb.writeUInt16BE(0x0161, at);
   at += 1;
-  bomb.writeUInt16BE(0xc000 | 12, at);
-  for (at += 2; at < 16000; at += 2) bomb.writeUInt16BE(0xc000 | (at - 2), at);
-  for (; at + 12 < 65535; at += 12) bomb.writeUInt16BE(0xc000 | 15998, at);
+  bomb.writeUInt16BE(0xc000 | 23, at);
+  for (at += 2; at + 2 <= 16_001; at += 2) bomb.writeUInt16BE(0xc000 | (at - 2), at);
+  // Then records that start at the end of the chain.
+  const end = at - 2;
+  for (at = 16_001; at + 12 < 65535; at += 12) bomb.writeUInt16BE(0xc000 | end, at);
   const began = performance.now();
-  assert.throws(() => decodeMessage(bomb), DecodeError);
+  assert.throws(() => decodeMessage(bomb), /pointers to pointers/);
+  assert.ok(performance.now() - began < 100, `${performance.now() - began} ms`);
+});
+
+test('64 KB of records that all expand to 100 labels are given up early', () => {
+  const bomb = Buffer.alloc(65535);
+  bomb.writeUInt16BE(5000, 6);
+  bomb.writeUInt16BE(65280, 13);
+  bomb.writeUInt16BE(202, 21);
+  for (let at = 23; at < 223; at += 2) bomb.writeUInt16BE(0x0161, at);
+  for (let at = 225; at + 12 < 65535; at += 12) bomb.writeUInt16BE(0xc000 | 23, at);
+  const began = performance.now();
+  assert.throws(() => decodeMessage(bomb), /expand to more than it is worth/);
   assert.ok(performance.now() - began < 100, `${performance.now() - began} ms`);
 });
 
