@@ -72,6 +72,14 @@ program
   .action(async (options) => (await import('./commands/report.ts')).supportCommand(options));
 
 program
+  .command('mtu')
+  .description('show the virtually-large MTU of each tunnel: mode, path, envelopes, clamp')
+  .option('--prove', "send DF packets of the LAN's full size to the peers' proofAddresses and back")
+  .addOption(stateOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/mtu.ts')).mtuCommand(options));
+
+program
   .command('check')
   .description('read a configuration as `run` would and name each wrong field; exits with 1 when it is refused')
   .argument('<file>', 'configuration, TOML or JSON')

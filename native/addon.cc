@@ -164,6 +164,13 @@ Napi::Object Host::MakeObject(Napi::Env env) {
                for (const auto& record : self->plane_->Records()) list.Set(list.Length(), FromRecord(info.Env(), *record, nowMs));
                return list;
              }));
+  object.Set("tunnelStats", Napi::Function::New(env, [self](const Napi::CallbackInfo& info) -> Napi::Value {
+               Napi::Array list = Napi::Array::New(info.Env());
+               if (self->closing_) return list;
+               const uint64_t nowMs = MonotonicMs();
+               for (const auto& tunnel : self->plane_->Tunnels()) list.Set(list.Length(), FromTunnel(info.Env(), *tunnel, nowMs));
+               return list;
+             }));
   object.Set("close", Napi::Function::New(env, [self](const Napi::CallbackInfo& info) { return self->Close(info.Env()); }));
   return object;
 }

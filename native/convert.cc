@@ -1,10 +1,13 @@
 #include "convert.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace moat {
 namespace {
+
+constexpr uint32_t kMaxAggregationDelayMs = 1000;
 
 uint32_t Number(const Napi::Object& from, const char* name) { return from.Get(name).ToNumber().Uint32Value(); }
 
@@ -71,15 +74,6 @@ Napi::Object FromEndpoint(Napi::Env env, const Endpoint& endpoint) {
   return to;
 }
 
-double Count(const std::atomic<uint64_t>& counter) { return static_cast<double>(counter.load(std::memory_order_relaxed)); }
-
-Napi::Object FromTotals(Napi::Env env, const Counters& counters) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("packets", Count(counters.packets));
-  to.Set("octets", Count(counters.octets));
-  return to;
-}
-
 }  // namespace
 
 PlaneOptions ToPlaneOptions(const Napi::Object& from, Reading& reading) {
@@ -104,6 +98,9 @@ SaSettings ToSaSettings(const Napi::Object& from, Reading& reading) {
   settings.local = ToSelectors(from.Get("local"), reading);
   settings.remote = ToSelectors(from.Get("remote"), reading);
   settings.aggfrag = Truth(from, "aggfrag");
+  const Napi::Value capabilities = from.Get("capabilities");
+  settings.pathProbes = capabilities.IsObject() && Truth(capabilities.As<Napi::Object>(), "pathProbes");
+  settings.clampMss = from.Get("clampMss").IsUndefined() || Truth(from, "clampMss");
   settings.key = ToKey(Part(from, "key"));
   return settings;
 }
@@ -115,6 +112,9 @@ OutboundSettings ToOutboundSettings(const Napi::Object& from, Reading& reading) 
   settings.udpEncapsulation = Text(from, "encapsulation") == "udp";
   settings.keepaliveSeconds = Number(from, "keepaliveSeconds");
   settings.followPeer = Truth(from, "followPeer");
+  const Napi::Value delay = from.Get("aggregationDelayMs");
+  if (delay.IsNumber()) settings.aggregationDelayMs = std::min(delay.ToNumber().Uint32Value(), kMaxAggregationDelayMs);
+  settings.tellTooBig = Text(from, "tooBig") == "ptb";
   const Napi::Value activate = from.Get("activate");
   if (activate.IsObject()) settings.afterInbound = Number(activate.As<Napi::Object>(), "afterInbound");
   return settings;
@@ -154,33 +154,6 @@ Napi::Object FromEvent(Napi::Env env, const Event& event) {
     to.Set("tunnel", expiring->tunnel);
     to.Set("spi", expiring->spi);
   }
-  return to;
-}
-
-Napi::Object FromCounters(Napi::Env env, const Counters& received, const Counters& sent) {
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("received", FromTotals(env, received));
-  to.Set("sent", FromTotals(env, sent));
-  Napi::Object drops = Napi::Object::New(env);
-  for (size_t i = 1; i < kDropCount; i += 1) drops.Set(kDropNames[i], Count(received.drops[i]) + Count(sent.drops[i]));
-  to.Set("drops", drops);
-  return to;
-}
-
-Napi::Object FromRecord(Napi::Env env, const SaRecord& record, uint64_t nowMs) {
-  const bool outbound = record.direction == SaDirection::kOutbound;
-  const uint64_t last = record.lastPacketMs.load(std::memory_order_relaxed);
-  Napi::Object to = Napi::Object::New(env);
-  to.Set("direction", outbound ? "outbound" : "inbound");
-  to.Set("tunnel", record.tunnel);
-  to.Set("spi", record.spi);
-  to.Set("active", record.active.load(std::memory_order_relaxed));
-  to.Set("packets", Count(record.packets));
-  to.Set("octets", Count(record.octets));
-  to.Set("sequence", Count(record.sequence));
-  to.Set("lost", Count(record.lost));
-  to.Set("idleMs", last == 0 ? env.Null() : Napi::Number::New(env, static_cast<double>(nowMs > last ? nowMs - last : 0)));
-  to.Set("path", outbound ? FromPath(env, record.GetPath()) : env.Null());
   return to;
 }
 

@@ -27,5 +27,6 @@ Napi::Object FromEvent(Napi::Env env, const Event& event);
 Napi::Object FromCounters(Napi::Env env, const Counters& received, const Counters& sent);
 /** @param nowMs of the monotonic clock. */
 Napi::Object FromRecord(Napi::Env env, const SaRecord& record, uint64_t nowMs);
+Napi::Object FromTunnel(Napi::Env env, const TunnelState& tunnel, uint64_t nowMs);
 
 }  // namespace moat

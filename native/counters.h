@@ -3,8 +3,8 @@
 #include <array>
 #include <atomic>
 
+#include "atomic_counter.h"
 #include "drop.h"
-#include "sa.h"
 
 namespace moat {
 

@@ -17,9 +17,12 @@ enum class Drop : uint8_t {
   kDummy,
   kSelectorMismatch,
   kCongestionOnNotEct,
+  kReassemblyFailed,
+  kReassemblyFull,
   kTunWriteFailed,
   kNoOutboundSa,
   kSequenceExhausted,
+  kTooBig,
   kNoSocket,
   kSendFailed,
   kQueueFull,
@@ -39,9 +42,12 @@ inline constexpr std::array<const char*, kDropCount> kDropNames{
     "dummy",                   // next header 59: traffic-flow cover, meant to be dropped (RFC 4303 2.6)
     "selectorMismatch",        // decrypted, but not what the SA may carry (RFC 4301 5.2)
     "congestionOnNotEct",      // marked CE outside, but the inner flow cannot be told (RFC 6040 4.2)
+    "reassemblyFailed",        // an envelope does not continue what the one before began
+    "reassemblyFull",          // too many packets of all tunnels are incomplete
     "tunWriteFailed",          // the kernel refused the packet, or its queue was full
     "noOutboundSa",            // from TUN, but no SA covers it
     "sequenceExhausted",       // the SA has used up its sequence numbers
+    "tooBig",                  // mode `ptb`: the sender was told
     "noSocket",                // the SA needs a family or raw ESP that this machine does not give
     "sendFailed",              // the kernel refused the envelope: no route, address gone, too large
     "queueFull",               // the socket's or the event queue's bound was reached

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "bytes.h"
+#include "checksum.h"
 #include "drop.h"
 
 namespace moat::ecn {
@@ -29,10 +30,7 @@ inline void Write(std::span<uint8_t> packet, uint8_t ecn) noexcept {
   }
   const uint16_t before = LoadBe16(at);
   at[1] = static_cast<uint8_t>((at[1] & 0xfc) | ecn);
-  uint32_t sum = static_cast<uint16_t>(~LoadBe16(at + 10)) + static_cast<uint32_t>(static_cast<uint16_t>(~before)) + LoadBe16(at);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  StoreBe16(at + 10, static_cast<uint16_t>(~sum));
+  StoreBe16(at + 10, UpdatedChecksum(LoadBe16(at + 10), before, LoadBe16(at)));
 }
 
 /** Carries congestion marks of the outer header inward. `inner` are the ECN bits of `packet`. */

@@ -1,7 +1,11 @@
 #include "inbound.h"
 
+#include <algorithm>
+
 #include "classify.h"
 #include "ecn.h"
+#include "mss.h"
+#include "probe_message.h"
 
 namespace moat {
 namespace {
@@ -13,10 +17,17 @@ std::span<uint8_t> WithoutIpv4Header(std::span<uint8_t> bytes) noexcept {
   return headerLength > bytes.size() ? std::span<uint8_t>{} : bytes.subspan(headerLength);
 }
 
+/** Packets that may be incomplete at one time, of all tunnels together. */
+constexpr size_t kIncompletePackets = 2048;
+
 }  // namespace
+
+Inbound::Inbound(const Parts& parts)
+    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), coalescer_(*this), pool_(kIncompletePackets) {}
 
 void Inbound::Install(std::unique_ptr<InboundSa> sa) {
   const uint32_t spi = sa->opener.spi;
+  if (sa->aggfrag) sa->reassembly = std::make_unique<aggfrag::Reassembly>(pool_);
   sas_.try_emplace(spi, std::move(sa));
 }
 
@@ -25,21 +36,28 @@ void Inbound::Remove(uint32_t spi) { sas_.erase(spi); }
 void Inbound::Readable(SocketKind kind, uint64_t nowMs) noexcept {
   const size_t count = batch_.Receive(sockets_.Descriptor(kind));
   for (size_t i = 0; i < count; i += 1) {
-    Received received = batch_.At(i, sockets_.Port(kind));
-    const Drop drop = Receive(kind, received, nowMs);
-    if (drop != Drop::kNone) counters_.Count(drop);
+    const Received received = batch_.At(i, sockets_.Port(kind));
+    std::span<uint8_t> left = received.bytes;
+    do {
+      const std::span<uint8_t> datagram = left.first(std::min(left.size(), received.datagramLength));
+      left = left.subspan(datagram.size());
+      const Drop drop = Receive(kind, datagram, received, nowMs);
+      if (drop != Drop::kNone) counters_.Count(drop);
+    } while (!left.empty());
   }
+  coalescer_.Flush();
+  pool_.Recycle();
 }
 
-Drop Inbound::Receive(SocketKind kind, Received& received, uint64_t nowMs) noexcept {
-  if (kind == SocketKind::kRaw4) return ReceiveEsp(WithoutIpv4Header(received.bytes), received, nowMs);
-  if (kind == SocketKind::kRaw6) return ReceiveEsp(received.bytes, received, nowMs);
+Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept {
+  if (kind == SocketKind::kRaw4) return ReceiveEsp(WithoutIpv4Header(datagram), received, nowMs);
+  if (kind == SocketKind::kRaw6) return ReceiveEsp(datagram, received, nowMs);
   const bool ikePort = IsIke(kind);
-  switch (ikePort ? ClassifyIkePort(received.bytes) : ClassifyNatTraversalPort(received.bytes)) {
+  switch (ikePort ? ClassifyIkePort(datagram) : ClassifyNatTraversalPort(datagram)) {
     case Datagram::kIke:
-      return PostIke(received.bytes.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
+      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
     case Datagram::kEsp:
-      return ReceiveEsp(received.bytes, received, nowMs);
+      return ReceiveEsp(datagram, received, nowMs);
     case Datagram::kKeepalive:
       return Drop::kNone;
     case Datagram::kMalformed:
@@ -62,13 +80,18 @@ Drop Inbound::ReceiveEsp(std::span<uint8_t> packet, const Received& received, ui
   if (drop != Drop::kNone) return drop;
   Authenticated(sa, opened, received);
   sa.record->lastPacketMs.store(nowMs, std::memory_order_relaxed);
-  return Deliver(sa, opened, received.ecn);
+  sa.state->lastReceivedMs.store(nowMs, std::memory_order_relaxed);
+  return Unwrap(sa, opened, received, nowMs);
 }
 
 void Inbound::Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept {
   SaRecord& record = *sa.record;
   record.sequence.store(sa.opener.window.Highest(), std::memory_order_relaxed);
-  record.lost.store(sa.opener.window.Lost(), std::memory_order_relaxed);
+  const uint64_t lost = sa.opener.window.Lost(), lostBefore = record.lost.load(std::memory_order_relaxed);
+  if (lost != lostBefore) {
+    record.lost.store(lost, std::memory_order_relaxed);
+    Bump(sa.state->lost, lost - lostBefore);
+  }
   if (!record.authenticated.load(std::memory_order_relaxed)) {
     record.authenticated = true;
     notices_.InboundSeen(sa.opener.spi);
@@ -79,21 +102,63 @@ void Inbound::Authenticated(InboundSa& sa, const esp::Opened& opened, const Rece
   if (received.path.local.port != 0) notices_.PeerMoved(sa.tunnel, received.path);
 }
 
-Drop Inbound::Deliver(InboundSa& sa, const esp::Opened& opened, uint8_t outerEcn) noexcept {
+/** What an authenticated ESP packet carries: a packet, AGGFRAG blocks where that was agreed, or nothing. */
+Drop Inbound::Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& received, uint64_t nowMs) noexcept {
   if (opened.nextHeader == kNoNextHeader) return Drop::kDummy;
+  if (sa.aggfrag) {
+    // RFC 9347 2.1: such an SA carries nothing else.
+    if (opened.nextHeader != kAggfrag) return Drop::kUnsupportedNextHeader;
+    reading_ = &sa;
+    Bump(sa.record->envelopes);
+    const Drop drop = sa.reassembly->Receive(opened.sequence, opened.payload, nowMs, *this);
+    sa.record->incomplete.store(sa.reassembly->Incomplete(), std::memory_order_relaxed);
+    return drop;
+  }
   if (opened.nextHeader != kIpv4 && opened.nextHeader != kIpv6) return Drop::kUnsupportedNextHeader;
+  Bump(sa.record->envelopes);
   IpView view;
   const Drop malformed = ParseIp(opened.payload, view);
   if (malformed != Drop::kNone) return malformed;
   if ((opened.nextHeader == kIpv4) != (view.source.family == 4)) return Drop::kMalformed;
+  const std::span<uint8_t> packet = opened.payload.first(view.length);
+  const Drop congested = ecn::Decapsulate(packet, view.ecn, received.ecn);
+  return congested == Drop::kNone ? Deliver(sa, packet, view) : congested;
+}
+
+void Inbound::Write(std::span<const iovec> pieces, const OffloadHeader& offload, size_t count) noexcept {
+  if (!tun_.Write(pieces, offload)) Bump(counters_.drops[static_cast<size_t>(Drop::kTunWriteFailed)], count);
+}
+
+void Inbound::Packet(std::span<uint8_t> packet) noexcept {
+  IpView view;
+  Drop drop = ParseIp(packet, view);
+  if (drop == Drop::kNone) drop = Deliver(*reading_, packet, view);
+  if (drop != Drop::kNone) counters_.Count(drop);
+}
+
+void Inbound::AllPad(std::span<const uint8_t> pad) noexcept {
+  ProbeMessage message;
+  if (!reading_->pathProbes || !ReadProbeMessage(pad, message)) return;
+  if (message.kind == ProbeMessage::Kind::kProbe) {
+    notices_.ProbeArrived(reading_->tunnel, message.id);
+  } else {
+    notices_.ProbeAcknowledged(reading_->tunnel, message.id);
+  }
+}
+
+Drop Inbound::Deliver(InboundSa& sa, std::span<uint8_t> packet, const IpView& view) noexcept {
   if (!CoversInbound(sa.local, sa.remote, view)) return Drop::kSelectorMismatch;
-  const std::span<uint8_t> inner = opened.payload.first(view.length);
-  const Drop congested = ecn::Decapsulate(inner, view.ecn, outerEcn);
-  if (congested != Drop::kNone) return congested;
-  if (!tun_.Write(inner)) return Drop::kTunWriteFailed;
-  counters_.Passed(inner.size());
+  const uint32_t clampTo = sa.state->clampTo.load(std::memory_order_relaxed);
+  if (sa.clampMss && clampTo != 0) ClampMss(packet, view, clampTo);
+  if (tun_.Offloads()) {
+    coalescer_.Add(packet, view);
+  } else if (!tun_.Write(packet)) {
+    return Drop::kTunWriteFailed;
+  }
+  counters_.Passed(packet.size());
+  sa.state->received.Add(packet.size());
   Bump(sa.record->packets);
-  Bump(sa.record->octets, inner.size());
+  Bump(sa.record->octets, packet.size());
   return Drop::kNone;
 }
 

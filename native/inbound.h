@@ -3,9 +3,11 @@
 #include <memory>
 #include <unordered_map>
 
+#include "coalescer.h"
 #include "counters.h"
 #include "event.h"
 #include "receive_batch.h"
+#include "sa.h"
 #include "tun.h"
 
 namespace moat {
@@ -18,10 +20,13 @@ class InboundNotices {
   virtual void InboundSeen(uint32_t spi) noexcept = 0;
   /** The newest authenticated packet of a tunnel came over this path, which differs from the one before. */
   virtual void PeerMoved(uint32_t tunnel, const Path& path) noexcept = 0;
+  /** A path probe that wants an acknowledgement, and an acknowledgement of ours. */
+  virtual void ProbeArrived(uint32_t tunnel, uint32_t id) noexcept = 0;
+  virtual void ProbeAcknowledged(uint32_t tunnel, uint32_t id) noexcept = 0;
 };
 
-/** The way in: socket -> SA by SPI -> replay window -> ESP -> selectors -> TUN. Owns the inbound SAs. */
-class Inbound {
+/** The way in: socket -> SA by SPI -> replay window -> ESP (-> AGGFRAG) -> selectors -> TUN. Owns the inbound SAs. */
+class Inbound : private aggfrag::Receiver, private PacketWriter {
  public:
   struct Parts {
     Tun& tun;
@@ -30,7 +35,7 @@ class Inbound {
     InboundNotices& notices;
   };
 
-  explicit Inbound(const Parts& parts) : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices) {}
+  explicit Inbound(const Parts& parts);
 
   const Counters& GetCounters() const noexcept { return counters_; }
 
@@ -42,11 +47,15 @@ class Inbound {
   void Readable(SocketKind kind, uint64_t nowMs) noexcept;
 
  private:
-  Drop Receive(SocketKind kind, Received& received, uint64_t nowMs) noexcept;
+  Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
   Drop PostIke(std::span<const uint8_t> message, const Path& path) noexcept;
   Drop ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept;
   void Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept;
-  Drop Deliver(InboundSa& sa, const esp::Opened& opened, uint8_t outerEcn) noexcept;
+  Drop Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& received, uint64_t nowMs) noexcept;
+  Drop Deliver(InboundSa& sa, std::span<uint8_t> packet, const IpView& view) noexcept;
+  void Write(std::span<const iovec> pieces, const OffloadHeader& offload, size_t count) noexcept override;
+  void Packet(std::span<uint8_t> packet) noexcept override;
+  void AllPad(std::span<const uint8_t> pad) noexcept override;
 
   Tun& tun_;
   const Sockets& sockets_;
@@ -54,7 +63,11 @@ class Inbound {
   InboundNotices& notices_;
   Counters counters_;
   ReceiveBatch batch_;
+  Coalescer coalescer_;
+  aggfrag::BufferPool pool_;
   std::unordered_map<uint32_t, std::unique_ptr<InboundSa>> sas_;
+  /** Whose AGGFRAG payload is being read. */
+  InboundSa* reading_ = nullptr;
 };
 
 }  // namespace moat

@@ -43,10 +43,44 @@ export interface SaStats {
   readonly sequence: number;
   /** Inbound only: sequence numbers that left the window without having been received. */
   readonly lost: number;
+  readonly mode: 'aggfrag' | 'tunnel';
+  /** ESP packets that carried inner packets or parts of them. */
+  readonly envelopes: number;
+  /** Inbound with AGGFRAG: inner packets that began to arrive and were given up. */
+  readonly incomplete: number;
   /** Milliseconds since the last packet; null before the first. */
   readonly idleMs: number | null;
   /** Outbound only: where packets go now. */
   readonly path: Path | null;
+}
+
+/** What a tunnel has carried through all its rekeys, and how it carries now. Kept as long as the tunnel has an SA. */
+export interface TunnelStats {
+  readonly tunnel: number;
+  /** Inner packets. */
+  readonly received: { readonly packets: number; readonly octets: number };
+  readonly sent: { readonly packets: number; readonly octets: number };
+  /** Sequence numbers of the peer that never came. */
+  readonly lost: number;
+  /** Milliseconds since the last authenticated packet; null before the first. */
+  readonly receivedAgoMs: number | null;
+  /** Towards the peer; null before an outbound SA was active. */
+  readonly outbound: {
+    readonly mode: 'aggfrag' | 'tunnel';
+    /** Octets of the largest outer IP packet. */
+    readonly pathMtu: number;
+    /** `probed`: found by probes that the peer acknowledged; `assumed`: taken from the route, or the safe minimum. */
+    readonly pathMtuSource: 'probed' | 'assumed';
+    /** Milliseconds since a probe last found it; null when none has. */
+    readonly foundAgoMs: number | null;
+    readonly searching: boolean;
+    /** How often the path lost what it had carried before. */
+    readonly blackHoles: number;
+    /** Octets of ESP payload in the largest envelope. */
+    readonly envelopePayload: number;
+    /** The MSS that connections through the tunnel are lowered to; null when clamping is off. */
+    readonly clampMss: { readonly ipv4: number; readonly ipv6: number } | null;
+  } | null;
 }
 
 /**
@@ -67,6 +101,8 @@ export interface Dataplane {
   send(datagram: Uint8Array, path: Path): void;
   counters(): Counters;
   saStats(): readonly SaStats[];
+  /** By tunnel. */
+  tunnelStats(): readonly TunnelStats[];
   close(): Promise<void>;
 }
 

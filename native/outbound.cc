@@ -4,13 +4,25 @@
 #include <cstring>
 
 #include "classify.h"
+#include "icmp.h"
+#include "mss.h"
 
 namespace moat {
 namespace {
 
 constexpr uint64_t kAcquireIntervalMs = 1000;
 
-/** The largest IKE message or inner packet that a buffer must hold, with everything around it, in whole cache lines. */
+/** Read from TUN before what came in has its turn. */
+constexpr size_t kBatchOctets = 256 << 10;
+
+/** RFC 1812 4.3.2.8: answers of ICMP are limited; this many in each interval. */
+constexpr uint64_t kTooBigIntervalMs = 100;
+constexpr uint32_t kTooBigPerInterval = 20;
+
+/** With a delay, a packet up to this length ends a bunch: an acknowledgement, a request, the end of a burst. */
+constexpr size_t kSmallPacket = 512;
+
+/** The largest IKE message or inner packet that a slot must hold, with everything around it, in whole cache lines. */
 size_t SlotLength(size_t tunMtu) {
   const size_t largest = std::max(tunMtu, size_t{65535});
   return (esp::kHeadroom + largest + esp::kMaxTrailer + 63) / 64 * 64;
@@ -32,7 +44,11 @@ Outbound::Outbound(const Parts& parts)
     : tun_(parts.tun),
       sockets_(parts.sockets),
       events_(parts.events),
-      queue_(parts.sockets, counters_, SlotLength(parts.tunMtu)) {}
+      prober_(table_, *this),
+      queue_(parts.sockets, counters_, *this, SlotLength(parts.tunMtu)),
+      reading_(queue_.Take()) {
+  touched_.reserve(SendQueue::kEnvelopes);
+}
 
 SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
   const uint8_t family = sa.wirePath.Family();
@@ -40,42 +56,174 @@ SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
 }
 
 void Outbound::TunReadable(uint64_t nowMs) noexcept {
-  for (size_t count = 0; count < SendQueue::kEnvelopes; count += 1) {
-    const std::span<uint8_t> slot = queue_.Slot();
-    const size_t length = tun_.Read(slot.subspan(esp::kHeadroom, slot.size() - esp::kHeadroom - esp::kMaxTrailer));
+  nowMs_ = nowMs;
+  const size_t room = queue_.SlotLength() - esp::kHeadroom - esp::kMaxTrailer;
+  size_t octets = 0;
+  for (size_t count = 0; count < SendQueue::kEnvelopes && octets < kBatchOctets; count += 1) {
+    uint8_t* at = reading_ + esp::kHeadroom;
+    OffloadHeader offload;
+    const size_t length = tun_.Read({at, room}, offload);
     if (length == 0) break;
-    const Drop drop = SendPacket(slot.subspan(esp::kHeadroom, length), nowMs);
+    octets += length;
+    const Drop drop = SendPacket({at, length}, offload);
     if (drop != Drop::kNone) counters_.Count(drop);
   }
+  for (OutboundSa* sa : touched_) EndBatch(*sa);
+  touched_.clear();
   queue_.Flush();
 }
 
-Drop Outbound::SendPacket(std::span<uint8_t> packet, uint64_t nowMs) noexcept {
+Drop Outbound::SendPacket(std::span<uint8_t> packet, const OffloadHeader& offload) noexcept {
   IpView view;
   if (ParseIp(packet, view) != Drop::kNone || view.length != packet.size()) return Drop::kMalformed;
+  const bool complete = offload.IsSuperPacket() || (offload.flags & OffloadHeader::kNeedsChecksum) == 0;
+  if (!complete && !CompleteChecksum(packet, offload)) return Drop::kMalformed;
   OutboundSa* sa = table_.Find(view);
   if (sa == nullptr) {
-    Acquire(view, nowMs);
+    Acquire(view);
     return Drop::kNoOutboundSa;
   }
-  const Drop drop = esp::Seal(sa->sealer, packet, view.source.family == 4 ? kIpv4 : kIpv6);
-  if (drop != Drop::kNone) return drop;
-  queue_.Commit({{packet.data() - esp::kHeadroom, esp::SealedLength(packet.size())}, sa->wirePath, SocketOf(*sa), view.ecn});
-  counters_.Passed(packet.size());
-  SaRecord& record = *sa->record;
-  Bump(record.packets);
-  Bump(record.octets, packet.size());
-  record.sequence.store(sa->sealer.sequence, std::memory_order_relaxed);
-  record.lastPacketMs.store(nowMs, std::memory_order_relaxed);
-  if (sa->sealer.sequence >= sa->expiringAt && !sa->expiringPosted) {
-    sa->expiringPosted = events_.Post(ExpiringEvent{sa->tunnel, sa->sealer.spi});
+  // Between moats each end clamps what it delivers, by its own path; a foreign peer may not, and its path is taken to be like ours.
+  if (sa->clampMss && !sa->pathProbes) ClampMss(packet, view, sa->LargestInner());
+  if (!sa->touched) {
+    sa->touched = true;
+    touched_.push_back(sa);
+  }
+  if (offload.IsSuperPacket()) return SendSegments(*sa, packet, view, offload);
+  if (sa->aggfrag) {
+    Aggregate(*sa, {packet, {}}, view);
+    return Drop::kNone;
+  }
+  const Drop drop = SendPlain(*sa, reading_, packet.size(), view);
+  if (drop == Drop::kNone) reading_ = queue_.Take();
+  return drop;
+}
+
+Drop Outbound::SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept {
+  if (!segmenter_.Begin(packet, view, offload)) return Drop::kMalformed;
+  Segmenter::Segment segment;
+  while (segmenter_.Next(segment)) {
+    if (sa.aggfrag) {
+      Aggregate(sa, segment, view);
+      continue;
+    }
+    uint8_t* slot = queue_.Take();
+    std::memcpy(slot + esp::kHeadroom, segment.header.data(), segment.header.size());
+    std::memcpy(slot + esp::kHeadroom + segment.header.size(), segment.body.data(), segment.body.size());
+    const Drop drop = SendPlain(sa, slot, segment.header.size() + segment.body.size(), view);
+    if (drop == Drop::kNone) continue;
+    queue_.Put(slot);
+    return drop;
   }
   return Drop::kNone;
 }
 
-void Outbound::Acquire(const IpView& view, uint64_t nowMs) noexcept {
-  if (nowMs < nextAcquireMs_ || !WorthAcquiring(view.destination)) return;
-  nextAcquireMs_ = nowMs + kAcquireIntervalMs;
+/** Seals the packet that stands behind the headroom of `slot`, and gives the slot to the queue unless it fails. */
+Drop Outbound::SendPlain(OutboundSa& sa, uint8_t* slot, size_t length, const IpView& view) noexcept {
+  const std::span<uint8_t> packet(slot + esp::kHeadroom, length);
+  if (sa.tellTooBig && length > sa.LargestInner()) {
+    TellTooBig(sa, packet, view);
+    const bool mayNotBeSplit = view.source.family == 6 || (packet[6] & 0x40) != 0;
+    if (mayNotBeSplit) return Drop::kTooBig;
+  }
+  const Drop drop = esp::Seal(sa.sealer, packet, view.source.family == 4 ? kIpv4 : kIpv6);
+  if (drop != Drop::kNone) return drop;
+  CountSent(sa, length);
+  Bump(sa.record->envelopes);
+  queue_.Commit({slot, {slot, esp::SealedLength(length)}, sa.wirePath, SocketOf(sa), view.ecn});
+  return Drop::kNone;
+}
+
+void Outbound::Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept {
+  const auto take = [&] { return queue_.Take() + esp::kHeadroom; };
+  const auto emit = [&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); };
+  const size_t length = packet.header.size() + packet.body.size();
+  sa.packer.Add(packet.header, packet.body, sa.EnvelopePayload(), take, emit);
+  sa.endsSmall = length <= kSmallPacket || !view.hasPorts;
+  CountSent(sa, length);
+}
+
+/** Seals an AGGFRAG payload, which lies in a slot or in the SA's own buffer. */
+void Outbound::SealAndCommit(OutboundSa& sa, std::span<uint8_t> payload) noexcept {
+  uint8_t* slot = payload.data() - esp::kHeadroom;
+  if (slot == sa.held.get()) {
+    slot = queue_.Take();
+    std::memcpy(slot + esp::kHeadroom, payload.data(), payload.size());
+    payload = {slot + esp::kHeadroom, payload.size()};
+  }
+  const Drop drop = esp::Seal(sa.sealer, payload, kAggfrag);
+  if (drop != Drop::kNone) {
+    counters_.Count(drop);
+    queue_.Put(slot);
+    return;
+  }
+  Bump(sa.record->envelopes);
+  const size_t length = esp::SealedLength(payload.size());
+  sa.largeEnvelopes += length + sa.Overhead() > PathProber::LimitsOf(sa).smallest ? 1 : 0;
+  queue_.Commit({slot, {slot, length}, sa.wirePath, SocketOf(sa), 0, sa.DontFragment(), sa.tunnel});
+}
+
+void Outbound::CountSent(OutboundSa& sa, size_t length) noexcept {
+  counters_.Passed(length);
+  sa.state->sent.Add(length);
+  Bump(sa.record->packets);
+  Bump(sa.record->octets, length);
+}
+
+/** The batch is over: what is open leaves now, unless company may come in time. */
+void Outbound::EndBatch(OutboundSa& sa) noexcept {
+  sa.touched = false;
+  if (sa.packer.IsOpen() && sa.aggregationDelayMs > 0 && !sa.endsSmall) {
+    Hold(sa);
+  } else {
+    FinishOpen(sa);
+  }
+  SaRecord& record = *sa.record;
+  record.sequence.store(sa.sealer.sequence, std::memory_order_relaxed);
+  record.lastPacketMs.store(nowMs_, std::memory_order_relaxed);
+  sa.lastSentMs = nowMs_;
+  if (sa.sealer.sequence >= sa.expiringAt && !sa.expiringPosted) {
+    sa.expiringPosted = events_.Post(ExpiringEvent{sa.tunnel, sa.sealer.spi});
+  }
+  prober_.Sent(sa, sa.largeEnvelopes, nowMs_);
+  sa.largeEnvelopes = 0;
+}
+
+void Outbound::FinishOpen(OutboundSa& sa) noexcept {
+  sa.packer.Finish([&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); });
+  sa.heldUntilMs = 0;
+}
+
+/** Keeps the open envelope for the next batch, in the SA's own buffer. */
+void Outbound::Hold(OutboundSa& sa) noexcept {
+  const std::span<uint8_t> open = sa.packer.Open();
+  uint8_t* slot = open.data() - esp::kHeadroom;
+  if (sa.heldUntilMs == 0) {
+    sa.heldUntilMs = nowMs_ + sa.aggregationDelayMs;
+    holding_.push_back(&sa);
+  }
+  if (slot == sa.held.get()) return;
+  if (!sa.held) sa.held.reset(new uint8_t[queue_.SlotLength()]);
+  std::memcpy(sa.held.get() + esp::kHeadroom, open.data(), open.size());
+  sa.packer.MoveTo(sa.held.get() + esp::kHeadroom);
+  queue_.Put(slot);
+}
+
+void Outbound::TellTooBig(const OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept {
+  if (nowMs_ >= nextTooBigMs_) {
+    nextTooBigMs_ = nowMs_ + kTooBigIntervalMs;
+    tooBigBudget_ = kTooBigPerInterval;
+  }
+  if (tooBigBudget_ == 0) return;
+  tooBigBudget_ -= 1;
+  uint8_t answer[kMaxIcmp];
+  const size_t length = MakeTooBig(packet, view, sa.LargestInner(), answer);
+  if (length > 0 && !tun_.Write({answer, length})) counters_.Count(Drop::kTunWriteFailed);
+}
+
+void Outbound::Acquire(const IpView& view) noexcept {
+  if (nowMs_ < nextAcquireMs_ || !WorthAcquiring(view.destination)) return;
+  nextAcquireMs_ = nowMs_ + kAcquireIntervalMs;
   if (!events_.Post(AcquireEvent{view.source, view.destination, view.protocol})) counters_.Count(Drop::kQueueFull);
 }
 
@@ -83,31 +231,14 @@ void Outbound::SendIke(std::span<const uint8_t> message, const Path& path) noexc
   const WirePath wirePath(path);
   const SocketKind socket = sockets_.UdpFor(wirePath.Family(), path.local.port);
   const size_t marker = IsIke(socket) ? 0 : kNonEspMarkerLength;
-  const std::span<uint8_t> slot = queue_.Slot();
-  if (marker + message.size() > slot.size()) {
+  if (marker + message.size() > queue_.SlotLength()) {
     counters_.Count(Drop::kSendFailed);
     return;
   }
-  std::memset(slot.data(), 0, marker);
-  std::memcpy(slot.data() + marker, message.data(), message.size());
-  queue_.Commit({slot.first(marker + message.size()), wirePath, socket, 0});
-  queue_.Flush();
-}
-
-void Outbound::SendKeepalive(const OutboundSa& sa) noexcept {
-  const std::span<uint8_t> slot = queue_.Slot();
-  slot[0] = kKeepaliveOctet;
-  queue_.Commit({slot.first(1), sa.wirePath, SocketOf(sa), 0});
-}
-
-void Outbound::Tick(uint64_t nowMs) noexcept {
-  table_.ForEachActive([&](OutboundSa& sa) {
-    if (sa.keepaliveSeconds == 0 || !sa.udpEncapsulation) return;
-    const uint64_t last = std::max(sa.record->lastPacketMs.load(std::memory_order_relaxed), sa.lastKeepaliveMs);
-    if (nowMs - last < uint64_t{sa.keepaliveSeconds} * 1000) return;
-    sa.lastKeepaliveMs = nowMs;
-    SendKeepalive(sa);
-  });
+  uint8_t* slot = queue_.Take();
+  std::memset(slot, 0, marker);
+  std::memcpy(slot + marker, message.data(), message.size());
+  queue_.Commit({slot, {slot, marker + message.size()}, wirePath, socket});
   queue_.Flush();
 }
 

@@ -3,18 +3,21 @@
 #include "counters.h"
 #include "event.h"
 #include "outbound_table.h"
+#include "path_prober.h"
+#include "segmenter.h"
 #include "send_queue.h"
 #include "tun.h"
 
 namespace moat {
 
 /**
- * The way out: TUN -> SA by selectors -> ESP -> socket. Owns the outbound SAs.
+ * The way out: TUN -> SA by selectors -> (AGGFRAG ->) ESP -> socket. Owns the outbound SAs.
  *
- * Theory of operation: packets are read from TUN straight into the send queue's buffers, with room for the ESP header in front,
- * sealed where they lie, and leave together at the end of the batch. Nothing here waits.
+ * Theory of operation: packets are read from TUN straight into the send queue's slots, with room for the ESP header in front. Without AGGFRAG
+ * they are sealed where they lie; with it they are copied into the SA's open envelope, which is sealed when it is full or the batch ends.
+ * All envelopes of a batch leave together. Nothing here waits.
  */
-class Outbound {
+class Outbound : private ProbeSender, private SizeObserver {
  public:
   struct Parts {
     Tun& tun;
@@ -25,8 +28,17 @@ class Outbound {
 
   explicit Outbound(const Parts& parts);
 
-  OutboundTable& Table() noexcept { return table_; }
   const Counters& GetCounters() const noexcept { return counters_; }
+
+  void Install(std::unique_ptr<OutboundSa> sa, uint64_t nowMs);
+  void Activate(uint32_t tunnel, uint32_t spi, uint64_t nowMs);
+  void InboundSeen(uint32_t inboundSpi, uint64_t nowMs);
+  void Remove(uint32_t tunnel, uint32_t spi);
+  void MovePath(uint32_t tunnel, const Path& path, uint64_t nowMs);
+  void PeerMoved(uint32_t tunnel, const Path& path, uint64_t nowMs);
+  /** The peer has sent a probe, or has answered ours. */
+  void ProbeArrived(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept;
+  void ProbeAcknowledged(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept;
 
   /** Sends what waits in TUN, at most one batch. @param nowMs of the monotonic clock. */
   void TunReadable(uint64_t nowMs) noexcept;
@@ -34,13 +46,27 @@ class Outbound {
   /** Adds the non-ESP marker where the path's local port wants it. */
   void SendIke(std::span<const uint8_t> message, const Path& path) noexcept;
 
-  /** Called about once per second: NAT keepalives that are due (RFC 3948 4). */
+  /** To be called at `WakeAt()`: held envelopes and searches. */
   void Tick(uint64_t nowMs) noexcept;
+  uint64_t WakeAt() const noexcept;
+  /** Called about once per second: NAT keepalives that are due (RFC 3948 4). */
+  void Keepalives(uint64_t nowMs) noexcept;
 
  private:
-  Drop SendPacket(std::span<uint8_t> packet, uint64_t nowMs) noexcept;
-  void Acquire(const IpView& view, uint64_t nowMs) noexcept;
-  void SendKeepalive(const OutboundSa& sa) noexcept;
+  Drop SendPacket(std::span<uint8_t> packet, const OffloadHeader& offload) noexcept;
+  Drop SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept;
+  Drop SendPlain(OutboundSa& sa, uint8_t* slot, size_t length, const IpView& view) noexcept;
+  void Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept;
+  void EndBatch(OutboundSa& sa) noexcept;
+  void FinishOpen(OutboundSa& sa) noexcept;
+  void Hold(OutboundSa& sa) noexcept;
+  void SealAndCommit(OutboundSa& sa, std::span<uint8_t> payload) noexcept;
+  void CountSent(OutboundSa& sa, size_t length) noexcept;
+  void TellTooBig(const OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept;
+  void SendMessage(OutboundSa& sa, size_t payloadLength, const struct ProbeMessage& message, bool probe) noexcept;
+  void SendProbe(OutboundSa& sa, const Probe& probe, uint64_t nowMs) noexcept override;
+  void TooLargeHere(uint32_t tunnel, size_t length) noexcept override;
+  void Acquire(const IpView& view) noexcept;
   SocketKind SocketOf(const OutboundSa& sa) const noexcept;
 
   Tun& tun_;
@@ -48,8 +74,19 @@ class Outbound {
   EventSink& events_;
   Counters counters_;
   OutboundTable table_;
+  PathProber prober_;
   SendQueue queue_;
+  Segmenter segmenter_;
+  /** The slot that TUN is read into; it stays until a packet leaves in it. */
+  uint8_t* reading_;
+  /** SAs that have sent in this batch. */
+  std::vector<OutboundSa*> touched_;
+  /** SAs whose envelopes wait for company. */
+  std::vector<OutboundSa*> holding_;
+  uint64_t nowMs_ = 0;
   uint64_t nextAcquireMs_ = 0;
+  uint64_t nextTooBigMs_ = 0;
+  uint32_t tooBigBudget_ = 0;
 };
 
 }  // namespace moat

@@ -45,9 +45,17 @@ void OutboundTable::Activate(uint32_t tunnel, uint32_t spi) {
   if (sa != nullptr) MakeActive(found->second, sa);
 }
 
-void OutboundTable::InboundSeen(uint32_t inboundSpi) {
+uint32_t OutboundTable::InboundSeen(uint32_t inboundSpi) {
   const auto one = std::find_if(waiting_.begin(), waiting_.end(), [&](const Waiting& w) { return w.inboundSpi == inboundSpi; });
-  if (one != waiting_.end()) Activate(one->tunnel, one->spi);
+  if (one == waiting_.end()) return 0;
+  const Waiting found = *one;
+  Activate(found.tunnel, found.spi);
+  return found.tunnel;
+}
+
+OutboundSa* OutboundTable::Active(uint32_t tunnel) const noexcept {
+  const auto found = tunnels_.find(tunnel);
+  return found == tunnels_.end() ? nullptr : found->second.active;
 }
 
 void OutboundTable::Remove(uint32_t tunnel, uint32_t spi) {
@@ -77,12 +85,11 @@ void OutboundTable::MovePath(uint32_t tunnel, const Path& path) {
   for (const auto& sa : found->second.sas) sa->MoveTo(path);
 }
 
-void OutboundTable::PeerMoved(uint32_t tunnel, const Path& path) {
-  const auto found = tunnels_.find(tunnel);
-  if (found == tunnels_.end()) return;
-  const OutboundSa* active = found->second.active;
-  if (active == nullptr || !active->followPeer || active->path == path) return;
+bool OutboundTable::PeerMoved(uint32_t tunnel, const Path& path) {
+  const OutboundSa* active = Active(tunnel);
+  if (active == nullptr || !active->followPeer || active->path == path) return false;
   MovePath(tunnel, path);
+  return true;
 }
 
 }  // namespace moat

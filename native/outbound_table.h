@@ -18,16 +18,19 @@ class OutboundTable {
   /** An SPI that the tunnel has already is left as it is. */
   void Install(std::unique_ptr<OutboundSa> sa);
   void Activate(uint32_t tunnel, uint32_t spi);
-  /** The inbound SA of this SPI has received its first authenticated packet. */
-  void InboundSeen(uint32_t inboundSpi);
+  /** The inbound SA of this SPI has received its first authenticated packet. @returns the tunnel whose SA became active; 0 = none. */
+  uint32_t InboundSeen(uint32_t inboundSpi);
   void Remove(uint32_t tunnel, uint32_t spi);
 
   /** The active SA whose selectors cover the packet, the narrowest remote prefix first; null: none. */
   OutboundSa* Find(const IpView& view) const noexcept;
 
+  /** Null: none. */
+  OutboundSa* Active(uint32_t tunnel) const noexcept;
+
   void MovePath(uint32_t tunnel, const Path& path);
-  /** Moves the path of a tunnel whose active SA follows its peer. */
-  void PeerMoved(uint32_t tunnel, const Path& path);
+  /** Moves the path of a tunnel whose active SA follows its peer; whether it did. */
+  bool PeerMoved(uint32_t tunnel, const Path& path);
 
   /** Calls `use(sa)` for every active SA. */
   template <typename Use>

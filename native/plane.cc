@@ -2,6 +2,8 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
+
 #include "clock.h"
 
 namespace moat {
@@ -51,6 +53,7 @@ bool Plane::Install(const SaSettings& settings) {
   if (records_.contains(name)) return true;
   std::unique_ptr<InboundSa> sa = MakeInboundSa(settings, replayWindow_);
   if (!sa) return false;
+  sa->state = StateOf(settings.tunnel);
   records_.emplace(name, sa->record);
   mailbox_.Post(InstallInbound{std::move(sa)});
   return true;
@@ -61,6 +64,7 @@ bool Plane::Install(const OutboundSettings& settings) {
   if (records_.contains(name)) return true;
   std::unique_ptr<OutboundSa> sa = MakeOutboundSa(settings);
   if (!sa) return false;
+  sa->state = StateOf(settings.sa.tunnel);
   records_.emplace(name, sa->record);
   if (settings.afterInbound) {
     const auto awaited = records_.find({SaDirection::kInbound, 0, *settings.afterInbound});
@@ -72,14 +76,38 @@ bool Plane::Install(const OutboundSettings& settings) {
 
 void Plane::ActivateOutbound(uint32_t tunnel, uint32_t spi) { mailbox_.Post(moat::ActivateOutbound{tunnel, spi}); }
 
+std::shared_ptr<TunnelState> Plane::StateOf(uint32_t tunnel) {
+  Shared& shared = tunnels_[tunnel];
+  if (!shared.state) shared.state = std::make_shared<TunnelState>(tunnel);
+  shared.sas += 1;
+  return shared.state;
+}
+
+void Plane::Forget(uint32_t tunnel) {
+  const auto found = tunnels_.find(tunnel);
+  found->second.sas -= 1;
+  if (found->second.sas == 0) tunnels_.erase(found);
+}
+
 void Plane::RemoveInbound(uint32_t spi) {
-  records_.erase({SaDirection::kInbound, 0, spi});
+  const auto found = records_.find({SaDirection::kInbound, 0, spi});
+  if (found == records_.end()) return;
+  Forget(found->second->tunnel);
+  records_.erase(found);
   mailbox_.Post(moat::RemoveInbound{spi});
 }
 
 void Plane::RemoveOutbound(uint32_t tunnel, uint32_t spi) {
-  records_.erase({SaDirection::kOutbound, tunnel, spi});
+  if (records_.erase({SaDirection::kOutbound, tunnel, spi}) == 0) return;
+  Forget(tunnel);
   mailbox_.Post(moat::RemoveOutbound{tunnel, spi});
+}
+
+std::vector<std::shared_ptr<const TunnelState>> Plane::Tunnels() const {
+  std::vector<std::shared_ptr<const TunnelState>> all;
+  all.reserve(tunnels_.size());
+  for (const auto& [id, shared] : tunnels_) all.push_back(shared.state);
+  return all;
 }
 
 void Plane::MovePath(uint32_t tunnel, const Path& path) { mailbox_.Post(moat::MovePath{tunnel, path}); }
@@ -109,20 +137,22 @@ void Plane::Watch() noexcept {
 void Plane::Run() noexcept {
   pthread_setname_np(pthread_self(), "moat-plane");
   epoll_event ready[kMaxEpollEvents];
-  uint64_t nextTickMs = MonotonicMs() + kTickMs;
+  nowMs_ = MonotonicMs();
+  nextTickMs_ = nowMs_ + kTickMs;
   while (!stopping_) {
-    const int count = epoll_wait(epoll_.Get(), ready, kMaxEpollEvents, kTickMs);
-    const uint64_t nowMs = MonotonicMs();
+    const int count = epoll_wait(epoll_.Get(), ready, kMaxEpollEvents, MillisecondsToSleep());
+    nowMs_ = MonotonicMs();
     for (int i = 0; i < count; i += 1) {
       // An interface that somebody deleted reports this for ever.
       if (ready[i].data.u32 == kTunSource && (ready[i].events & EPOLLERR) != 0) {
         epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, tun_->Descriptor(), nullptr);
       }
-      Handle(ready[i].data.u32, nowMs);
+      Handle(ready[i].data.u32);
     }
-    if (nowMs < nextTickMs) continue;
-    outbound_.Tick(nowMs);
-    nextTickMs = nowMs + kTickMs;
+    if (nowMs_ >= outbound_.WakeAt()) outbound_.Tick(nowMs_);
+    if (nowMs_ < nextTickMs_) continue;
+    outbound_.Keepalives(nowMs_);
+    nextTickMs_ = nowMs_ + kTickMs;
   }
   // Whoever hears of the end may open the same ports and interface again at once.
   tun_.reset();
@@ -130,13 +160,18 @@ void Plane::Run() noexcept {
   events_.Ended();
 }
 
-void Plane::Handle(uint32_t source, uint64_t nowMs) noexcept {
+int Plane::MillisecondsToSleep() const noexcept {
+  const uint64_t wakeAt = std::min(nextTickMs_, outbound_.WakeAt());
+  return wakeAt <= nowMs_ ? 0 : static_cast<int>(wakeAt - nowMs_);
+}
+
+void Plane::Handle(uint32_t source) noexcept {
   if (source == kTunSource) {
-    outbound_.TunReadable(nowMs);
+    outbound_.TunReadable(nowMs_);
   } else if (source == kMailboxSource) {
     for (Command& command : mailbox_.Take()) Obey(command);
   } else {
-    inbound_.Readable(static_cast<SocketKind>(source), nowMs);
+    inbound_.Readable(static_cast<SocketKind>(source), nowMs_);
   }
 }
 
@@ -144,11 +179,11 @@ void Plane::Obey(Command& command) {
   struct Visitor {
     Plane& plane;
     void operator()(InstallInbound& one) { plane.inbound_.Install(std::move(one.sa)); }
-    void operator()(InstallOutbound& one) { plane.outbound_.Table().Install(std::move(one.sa)); }
-    void operator()(const moat::ActivateOutbound& one) { plane.outbound_.Table().Activate(one.tunnel, one.spi); }
+    void operator()(InstallOutbound& one) { plane.outbound_.Install(std::move(one.sa), plane.nowMs_); }
+    void operator()(const moat::ActivateOutbound& one) { plane.outbound_.Activate(one.tunnel, one.spi, plane.nowMs_); }
     void operator()(const moat::RemoveInbound& one) { plane.inbound_.Remove(one.spi); }
-    void operator()(const moat::RemoveOutbound& one) { plane.outbound_.Table().Remove(one.tunnel, one.spi); }
-    void operator()(const moat::MovePath& one) { plane.outbound_.Table().MovePath(one.tunnel, one.path); }
+    void operator()(const moat::RemoveOutbound& one) { plane.outbound_.Remove(one.tunnel, one.spi); }
+    void operator()(const moat::MovePath& one) { plane.outbound_.MovePath(one.tunnel, one.path, plane.nowMs_); }
     void operator()(const SendIke& one) { plane.outbound_.SendIke(one.message, one.path); }
     void operator()(const moat::Stop&) { plane.stopping_ = true; }
   };

@@ -50,6 +50,9 @@ class Plane {
   /** Inbound first, then by tunnel and SPI. */
   std::vector<std::shared_ptr<const SaRecord>> Records() const;
 
+  /** By tunnel. */
+  std::vector<std::shared_ptr<const TunnelState>> Tunnels() const;
+
   /** Ends the thread; `EventSink::Ended` follows. */
   void Stop();
 
@@ -57,8 +60,12 @@ class Plane {
   class Notices : public InboundNotices {
    public:
     explicit Notices(Plane& plane) : plane_(plane) {}
-    void InboundSeen(uint32_t spi) noexcept override { plane_.outbound_.Table().InboundSeen(spi); }
-    void PeerMoved(uint32_t tunnel, const Path& path) noexcept override { plane_.outbound_.Table().PeerMoved(tunnel, path); }
+    void InboundSeen(uint32_t spi) noexcept override { plane_.outbound_.InboundSeen(spi, plane_.nowMs_); }
+    void PeerMoved(uint32_t tunnel, const Path& path) noexcept override { plane_.outbound_.PeerMoved(tunnel, path, plane_.nowMs_); }
+    void ProbeArrived(uint32_t tunnel, uint32_t id) noexcept override { plane_.outbound_.ProbeArrived(tunnel, id, plane_.nowMs_); }
+    void ProbeAcknowledged(uint32_t tunnel, uint32_t id) noexcept override {
+      plane_.outbound_.ProbeAcknowledged(tunnel, id, plane_.nowMs_);
+    }
 
    private:
     Plane& plane_;
@@ -67,13 +74,22 @@ class Plane {
   Plane(Tun tun, Sockets sockets, const PlaneOptions& options, EventSink& events);
   void Run() noexcept;
   void Watch() noexcept;
-  void Handle(uint32_t source, uint64_t nowMs) noexcept;
+  void Handle(uint32_t source) noexcept;
+  int MillisecondsToSleep() const noexcept;
+  std::shared_ptr<TunnelState> StateOf(uint32_t tunnel);
+  void Forget(uint32_t tunnel);
   void Obey(Command& command);
 
   /** Direction, tunnel (0 for inbound) and SPI name an SA. */
   using Name = std::tuple<SaDirection, uint32_t, uint32_t>;
 
   std::map<Name, std::shared_ptr<SaRecord>> records_;
+  struct Shared {
+    std::shared_ptr<TunnelState> state;
+    /** SAs that are installed. */
+    size_t sas = 0;
+  };
+  std::map<uint32_t, Shared> tunnels_;
   Mailbox<Command> mailbox_;
   const size_t replayWindow_;
   EventSink& events_;
@@ -84,6 +100,9 @@ class Plane {
   Inbound inbound_;
   Fd epoll_;
   bool stopping_ = false;
+  /** Of the monotonic clock, read once for each turn of the loop. */
+  uint64_t nowMs_ = 0;
+  uint64_t nextTickMs_ = 0;
   std::thread thread_;
 };
 

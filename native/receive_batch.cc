@@ -1,6 +1,7 @@
 #include "receive_batch.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 
 #include <cstring>
 
@@ -23,13 +24,17 @@ void ReadControl(const cmsghdr* header, Received& received) noexcept {
     int trafficClass;
     std::memcpy(&trafficClass, data, sizeof trafficClass);
     received.ecn = static_cast<uint8_t>(trafficClass & 3);
+  } else if (header->cmsg_level == SOL_UDP && header->cmsg_type == UDP_GRO) {
+    int length;
+    std::memcpy(&length, data, sizeof length);
+    if (length > 0) received.datagramLength = static_cast<size_t>(length);
   }
 }
 
 }  // namespace
 
-ReceiveBatch::ReceiveBatch() : buffers_(new uint8_t[kDatagrams * kBufferLength]) {
-  for (size_t i = 0; i < kDatagrams; i += 1) {
+ReceiveBatch::ReceiveBatch() : buffers_(new uint8_t[kMessages * kBufferLength]) {
+  for (size_t i = 0; i < kMessages; i += 1) {
     slots_[i].data = {buffers_.get() + i * kBufferLength, kBufferLength};
     headers_[i].msg_hdr.msg_name = &slots_[i].from;
     headers_[i].msg_hdr.msg_iov = &slots_[i].data;
@@ -43,7 +48,7 @@ size_t ReceiveBatch::Receive(int fd) noexcept {
     header.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     header.msg_hdr.msg_controllen = kControlLength;
   }
-  const int count = recvmmsg(fd, headers_.data(), kDatagrams, MSG_DONTWAIT, nullptr);
+  const int count = recvmmsg(fd, headers_.data(), kMessages, MSG_DONTWAIT, nullptr);
   return count > 0 ? static_cast<size_t>(count) : 0;
 }
 
@@ -51,6 +56,7 @@ Received ReceiveBatch::At(size_t index, uint16_t localPort) noexcept {
   msghdr& message = headers_[index].msg_hdr;
   Received received;
   received.bytes = {static_cast<uint8_t*>(slots_[index].data.iov_base), headers_[index].msg_len};
+  received.datagramLength = received.bytes.size();
   received.path.remote = EndpointOf(reinterpret_cast<sockaddr*>(&slots_[index].from));
   received.path.local.port = localPort;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {

@@ -11,22 +11,24 @@
 
 namespace moat {
 
-/** One datagram as it came; `bytes` may be changed in place until the next `Receive`. */
+/** What came over one path; `bytes` may be changed in place until the next `Receive`. */
 struct Received {
+  /** One datagram, or several of `datagramLength` octets each, the last perhaps shorter (UDP_GRO). */
   std::span<uint8_t> bytes;
+  size_t datagramLength = 0;
   Path path;
   /** ECN bits of the outer header. */
   uint8_t ecn = 0;
 };
 
-/** Reads datagrams of one socket, many with one system call, into buffers that it keeps. */
+/** Reads datagrams of one socket, many with one system call, into buffers that it keeps: few, so that they stay in the cache. */
 class ReceiveBatch {
  public:
-  static constexpr size_t kDatagrams = 64;
+  static constexpr size_t kMessages = 16;
 
   ReceiveBatch();
 
-  /** Reads what is waiting, at most kDatagrams. */
+  /** Reads what is waiting, at most kMessages. */
   size_t Receive(int fd) noexcept;
 
   /** @param localPort the port of the socket that was read. */
@@ -35,7 +37,7 @@ class ReceiveBatch {
  private:
   /** The largest IP packet, and a multiple of a page. */
   static constexpr size_t kBufferLength = 65536;
-  static constexpr size_t kControlLength = WirePath::kControlLength + CMSG_SPACE(sizeof(int));
+  static constexpr size_t kControlLength = WirePath::kControlLength + 2 * CMSG_SPACE(sizeof(int));
 
   struct Slot {
     sockaddr_storage from;
@@ -44,8 +46,8 @@ class ReceiveBatch {
   };
 
   std::unique_ptr<uint8_t[]> buffers_;
-  std::array<mmsghdr, kDatagrams> headers_{};
-  std::array<Slot, kDatagrams> slots_{};
+  std::array<mmsghdr, kMessages> headers_{};
+  std::array<Slot, kMessages> slots_{};
 };
 
 }  // namespace moat

@@ -1,9 +1,12 @@
 #include "sockets.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+
+#include "wire_path.h"
 
 namespace moat {
 namespace {
@@ -56,6 +59,8 @@ int BindAny(int fd, int family, uint16_t port) {
 
 Fd OpenUdp(int family, uint16_t port, OpenError& error) {
   Fd fd = OpenSocket(family, SOCK_DGRAM, IPPROTO_UDP);
+  // Datagrams of one flow may come glued together, with their length beside; kernels before 5.12 cannot or should not.
+  if (fd.Valid()) SetInt(fd.Get(), SOL_UDP, UDP_GRO, 1);
   const int failure = fd.Valid() ? BindAny(fd.Get(), family, port) : errno;
   const bool noIpv6 = family == AF_INET6 && (failure == EAFNOSUPPORT || failure == EADDRNOTAVAIL);
   if (failure == 0) return fd;
@@ -87,6 +92,33 @@ std::optional<Sockets> Sockets::Open(Ports ports, OpenError& error) {
 SocketKind Sockets::UdpFor(uint8_t family, uint16_t localPort) const noexcept {
   if (localPort == ports_.natTraversal) return family == 4 ? SocketKind::kNatTraversal4 : SocketKind::kNatTraversal6;
   return family == 4 ? SocketKind::kIke4 : SocketKind::kIke6;
+}
+
+size_t RouteMtu(const Path& path) noexcept {
+  constexpr size_t kDefault = 1500;
+  const bool ipv4 = path.remote.address.family == 4;
+  const Fd fd(socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const WirePath to(path);
+  msghdr message{};
+  alignas(cmsghdr) uint8_t control[WirePath::kControlLength];
+  to.Fill(message, control, 0);
+  if (connect(fd.Get(), static_cast<const sockaddr*>(message.msg_name), message.msg_namelen) != 0) return kDefault;
+  int mtu = 0;
+  socklen_t length = sizeof mtu;
+  const int failed = ipv4 ? getsockopt(fd.Get(), IPPROTO_IP, IP_MTU, &mtu, &length)
+                          : getsockopt(fd.Get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &length);
+  constexpr int kSmallest = 576;
+  return failed != 0 ? kDefault : static_cast<size_t>(mtu < kSmallest ? kSmallest : mtu);
+}
+
+void SetDontFragment(int fd, SocketKind kind, bool dontFragment) noexcept {
+  const bool ipv4 = kind == SocketKind::kIke4 || kind == SocketKind::kNatTraversal4 || kind == SocketKind::kRaw4;
+  // PROBE sets DF and ignores what ICMP told the kernel: the plane probes for itself.
+  if (ipv4) {
+    SetInt(fd, IPPROTO_IP, IP_MTU_DISCOVER, dontFragment ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
+  } else {
+    SetInt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, dontFragment ? IPV6_PMTUDISC_PROBE : IPV6_PMTUDISC_DONT);
+  }
 }
 
 }  // namespace moat

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "address.h"
 #include "fd.h"
 #include "open_error.h"
 
@@ -43,5 +44,11 @@ class Sockets {
   Ports ports_;
   std::array<Fd, kSocketCount> fds_;
 };
+
+/** Octets of the largest packet that this machine's route and interface for the path carry; 1500 when there is no route. */
+size_t RouteMtu(const Path& path) noexcept;
+
+/** Whether outgoing packets of a socket carry DF and are refused above the interface's MTU, or are fragmented. */
+void SetDontFragment(int fd, SocketKind kind, bool dontFragment) noexcept;
 
 }  // namespace moat

@@ -12,6 +12,12 @@
 namespace moat {
 namespace {
 
+/** UDP segmentation, since Linux 6.2; older headers do not name it. */
+constexpr unsigned kUso4 = 0x20, kUso6 = 0x40;
+
+/** Pieces of the longest super-packet that is written. */
+constexpr size_t kMaxPieces = 64;
+
 /**
  * Without this the kernel gives the interface a link-local address and sends router solicitations into the tunnel.
  * Where IPv6 is missing there is nothing to write.
@@ -55,23 +61,41 @@ std::optional<Tun> Tun::Open(const std::string& name, int mtu, OpenError& error)
   }
   ifreq request{};
   std::memcpy(request.ifr_name, name.c_str(), name.size());
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
+  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
   if (ioctl(fd.Get(), TUNSETIFF, &request) != 0) {
     error = errno == EBUSY ? OpenError{"EBUSY", "the interface " + name + " exists already and is in use"}
                            : ErrorOf(errno, "create the interface " + name);
     return std::nullopt;
   }
   if (!Configure(name, mtu, error)) return std::nullopt;
-  return Tun(std::move(fd));
+  // Without these the kernel sends no super-packets; it takes ours all the same.
+  constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, kUdp = kUso4 | kUso6;
+  if (ioctl(fd.Get(), TUNSETOFFLOAD, kTcp | kUdp) != 0) ioctl(fd.Get(), TUNSETOFFLOAD, kTcp);
+  return Tun(std::move(fd), true);
 }
 
-size_t Tun::Read(std::span<uint8_t> into) noexcept {
-  const ssize_t length = read(fd_.Get(), into.data(), into.size());
-  return length > 0 ? static_cast<size_t>(length) : 0;
+size_t Tun::Read(std::span<uint8_t> into, OffloadHeader& offload) noexcept {
+  if (!offloads_) {
+    const ssize_t length = read(fd_.Get(), into.data(), into.size());
+    return length > 0 ? static_cast<size_t>(length) : 0;
+  }
+  const iovec pieces[] = {{&offload, sizeof offload}, {into.data(), into.size()}};
+  const ssize_t length = readv(fd_.Get(), pieces, 2);
+  return length > static_cast<ssize_t>(sizeof offload) ? static_cast<size_t>(length) - sizeof offload : 0;
+}
+
+bool Tun::Write(std::span<const iovec> pieces, const OffloadHeader& offload) noexcept {
+  iovec all[kMaxPieces + 1];
+  size_t count = 0, length = 0;
+  if (offloads_) all[count++] = {const_cast<OffloadHeader*>(&offload), sizeof offload};
+  for (const iovec& piece : pieces) all[count++] = piece;
+  for (size_t i = 0; i < count; i += 1) length += all[i].iov_len;
+  return writev(fd_.Get(), all, static_cast<int>(count)) == static_cast<ssize_t>(length);
 }
 
 bool Tun::Write(std::span<const uint8_t> packet) noexcept {
-  return write(fd_.Get(), packet.data(), packet.size()) == static_cast<ssize_t>(packet.size());
+  const iovec piece{const_cast<uint8_t*>(packet.data()), packet.size()};
+  return Write({&piece, 1}, {});
 }
 
 }  // namespace moat

@@ -1,5 +1,7 @@
 #include "wire_path.h"
 
+#include <netinet/udp.h>
+
 #include <cstring>
 
 namespace moat {
@@ -59,6 +61,16 @@ void WirePath::Fill(msghdr& message, uint8_t* control, uint8_t ecn) const noexce
 void WirePath::FillRaw(msghdr& message, uint8_t* control, uint8_t ecn) const noexcept {
   Fill(message, control, ecn);
   if (family_ == 6) message.msg_name = const_cast<sockaddr_in6*>(&rawRemote6_);
+}
+
+void AddSegmentLength(msghdr& message, uint8_t* control, uint16_t length) noexcept {
+  auto* header = reinterpret_cast<cmsghdr*>(control + message.msg_controllen);
+  header->cmsg_level = SOL_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof length);
+  std::memcpy(CMSG_DATA(header), &length, sizeof length);
+  message.msg_control = control;
+  message.msg_controllen += CMSG_SPACE(sizeof length);
 }
 
 Endpoint EndpointOf(const sockaddr* address) noexcept {

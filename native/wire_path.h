@@ -10,8 +10,8 @@ namespace moat {
 /** A path as the kernel wants it for `sendmsg`, made once when the path is set. */
 class WirePath {
  public:
-  /** Room for one packet-info and one traffic-class message. */
-  static constexpr size_t kControlLength = CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(int));
+  /** Room for one packet-info, one traffic-class and one segment-size message. */
+  static constexpr size_t kControlLength = CMSG_SPACE(sizeof(in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int));
 
   WirePath() = default;
   explicit WirePath(const Path& path);
@@ -44,6 +44,9 @@ class WirePath {
   uint8_t family_ = 0;
   bool anyLocal_ = true;
 };
+
+/** Lets the kernel cut the data of a message, filled before, into datagrams of `length` octets (UDP_SEGMENT). */
+void AddSegmentLength(msghdr& message, uint8_t* control, uint16_t length) noexcept;
 
 /** The end of a socket address. */
 Endpoint EndpointOf(const sockaddr* address) noexcept;

@@ -35,6 +35,8 @@ while read -r line; do
   # The patterns are meant to be expanded, below the root.
   (cd "$root" && rm -rf $line)
 done <"$top/rootfs/prune.txt"
+mkdir -p "$product/update-keys"
+"$top/node_modules/.bin/node" "$top/images/signing.ts" public >"$product/update-keys/release.pub"
 : >"$root/etc/machine-id"
 rm -rf "$root/etc/resolv.conf"; ln -s /run/moat/resolv.conf "$root/etc/resolv.conf"
 printf 'moat %s (%s)\n' "$version" "$serial" >"$root/etc/issue"

@@ -12,9 +12,12 @@ interface Locked {
 
 function imported(path: string): string[] {
   const text = readFileSync(join(top, path), 'utf8');
-  return [...text.matchAll(/(?:from|import\(|require\()\s*'([^'.][^']*)'/g)].flatMap(([, name = '']) =>
-    isBuiltin(name) ? [] : [packageName(name)],
-  );
+  const statements = /^\s*(?:import|export)\b[^'"]*?from '([^'.][^']*)'|\b(?:import|require)\('([^'.][^']*)'\)/gm;
+  return [...text.matchAll(statements)].flatMap(([, name = '', called = '']) => packagesOf(name || called));
+}
+
+function packagesOf(name: string): string[] {
+  return isBuiltin(name) ? [] : [packageName(name)];
 }
 
 /** `@scope/name/file` -> `@scope/name` */

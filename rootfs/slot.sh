@@ -46,7 +46,7 @@ make_initramfs() {
 make_root_image() {
   # Times are clamped, owners kept; mksquashfs sorts by itself. SOURCE_DATE_EPOCH sets the superblock's and every file's time.
   in_tools env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" mksquashfs "/build/$arch/root" "/build/$arch/root.img" -noappend -quiet -no-progress \
-    -comp zstd -Xcompression-level 19 -b 256K -no-xattrs -processors "${MOAT_BUILD_PROCESSORS:-2}"
+    -comp zstd -Xcompression-level "${MOAT_COMPRESSION:-15}" -b 256K -no-xattrs -processors "${MOAT_BUILD_PROCESSORS:-2}"
   truncate -s %4096 "$out/root.img"
   blocks=$(($(stat -c %s "$out/root.img") / 4096))
   salt=$(sha256sum <"$out/root.img" | cut -c 1-64)

@@ -32,7 +32,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'appliance/supervisor',
   ],
   provisioning: ['appliance/config', 'appliance/lib'],
-  images: [],
+  images: ['rootfs'],
   rootfs: ['appliance/config', 'appliance/supervisor'],
 };
 const rooms = Object.keys(allowed).sort((a, b) => b.length - a.length);

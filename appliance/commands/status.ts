@@ -1,5 +1,6 @@
 import type { IkeSaStatus } from '../ike/api.ts';
 import type { ApplianceStatus } from '../supervisor/status.ts';
+import type { MtuStatus } from '../tunnel/mtu.ts';
 import type { PeerStatus, TunnelStatus } from '../tunnel/status.ts';
 import { ask } from './control.ts';
 import { table } from './table.ts';
@@ -50,6 +51,7 @@ function peerLines(peer: PeerStatus): string[] {
     lines.push('', `${peer.name}: next call in ${peer.retryInSeconds} s after ${peer.failedAttempts} without success`);
   }
   if (peer.ike) lines.push('', ...ikeLines(peer.name, peer.ike));
+  if (peer.mtu) lines.push(mtuLine(peer.mtu));
   return lines;
 }
 
@@ -67,6 +69,14 @@ function ikeLines(name: string, ike: IkeSaStatus): string[] {
         `, spi in ${child.spiIn} out ${child.spiOut}, rekey in ${duration(child.rekeyInSeconds)}, ${child.rekeys} rekeys`,
     ),
   ];
+}
+
+function mtuLine({ mode, fragmentsEnvelopes, pathMtu, pathMtuSource, searching }: MtuStatus): string {
+  const path = `path ${pathMtu} octets, ${pathMtuSource}${searching ? ', searching' : ''}`;
+  if (mode === 'aggfrag') return `  packets of any size in envelopes that fit the path (${path})`;
+  return fragmentsEnvelopes
+    ? `  LAST RESORT: the peer has no AGGFRAG; a packet that does not fit leaves in an envelope that IP fragments (${path})`
+    : `  the peer has no AGGFRAG; senders of packets that do not fit are told (${path})`;
 }
 
 function dropLines({ dataplane, ikeDrops }: TunnelStatus): string[] {

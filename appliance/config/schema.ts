@@ -92,6 +92,16 @@ const peer = z
     esp: espAlgorithms.prefault({}),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
     encapsulation: z.enum(['udp', 'auto']).default('udp'),
+    /** Carry packets in envelopes that fit the path (RFC 9347), where the peer can. */
+    aggfrag: z.boolean().default(true),
+    /** Lower the MSS of TCP connections to what one envelope holds. */
+    clampMss: z.boolean().default(true),
+    /** Milliseconds that bulk traffic may wait for company in its envelope. */
+    aggregationDelayMs: z.int().min(0).max(1000).default(0),
+    /** Without AGGFRAG: fragment the envelope of a packet that is too big, or tell its sender. */
+    tooBig: z.enum(['fragment', 'ptb']).default('fragment'),
+    /** Hosts behind the peer that answer pings, for `moat mtu --prove`; best the peer's own inside addresses. */
+    proofAddresses: z.array(ip).max(4).default([]),
     // Together below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),

@@ -2,7 +2,7 @@
  * What the IKE core takes and gives. The core is synchronous and does no I/O: events and an `Env` go in,
  * effects come out, and the shell (`tunnel/service.ts`, or the simulation) performs them in order.
  */
-import type { Capabilities, EspCipher, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
+import type { Capabilities, EspCipher, Forwarding, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
 import type { Secret } from '../lib/secret.ts';
 
@@ -23,17 +23,23 @@ export type RemoteAuth =
 export type IkeCipher = 'aes-256-gcm-16' | 'aes-128-gcm-16' | 'chacha20-poly1305';
 export type Prf = 'hmac-sha2-256' | 'hmac-sha2-384';
 export type KeyExchange = 'x25519' | 'ecp256';
+/** Added to the one above, never instead of it (RFC 9370): against a quantum computer of the future. */
+export type AdditionalKeyExchange = 'mlkem768';
 
 /** Acceptable algorithms, most wanted first; the core forms proposals from the lists. */
 export interface IkeAlgorithms {
   readonly ciphers: readonly IkeCipher[];
   readonly prfs: readonly Prf[];
   readonly keyExchanges: readonly KeyExchange[];
+  /** `none` in the list allows a peer without; absent or empty is the same as `none` alone. */
+  readonly additionalKeyExchanges?: readonly (AdditionalKeyExchange | 'none')[];
 }
 export interface EspAlgorithms {
   readonly ciphers: readonly EspCipher[];
   /** For forward secrecy in rekeys; `none` in the list allows a rekey without. */
   readonly keyExchanges: readonly (KeyExchange | 'none')[];
+  /** In rekeys, as for IKE. */
+  readonly additionalKeyExchanges?: readonly (AdditionalKeyExchange | 'none')[];
   /** Most wanted first: extended (64-bit) sequence numbers, or 32-bit ones. */
   readonly esn: readonly boolean[];
 }
@@ -58,6 +64,8 @@ export interface Peer {
   readonly aggfrag: boolean;
   /** What our data plane has beyond that; used where the peer has it, too. */
   readonly capabilities: Capabilities;
+  /** Handed on to the data plane with each SA; the core does not look at it. */
+  readonly forwarding?: Forwarding;
   /** What we ask for as initiator and allow as responder; narrowed by the peer's wishes (RFC 7296 2.9). */
   readonly localSelectors: readonly Selector[];
   readonly remoteSelectors: readonly Selector[];
@@ -91,6 +99,8 @@ export type IkeEvent =
   | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path }
   /** Rekey now: every child SA of the peer, or its IKE SA. */
   | { readonly kind: 'rekey'; readonly peer: string; readonly what: 'child' | 'ike' }
+  /** Our address, or the way to the peer, has changed: take its SAs along (RFC 4555). Only the addresses of `path` count. */
+  | { readonly kind: 'move'; readonly peer: string; readonly path: Path }
   /** Close gracefully: DELETE is sent, state is dropped when it is answered or after a few seconds. */
   | { readonly kind: 'close'; readonly peer: string }
   /** The data plane nears the end of an SA's sequence numbers. */
@@ -149,6 +159,7 @@ export interface IkeSaStatus {
   readonly cipher: IkeCipher | null;
   readonly prf: Prf | null;
   readonly keyExchange: KeyExchange | null;
+  readonly additionalKeyExchange: AdditionalKeyExchange | null;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
   readonly ageSeconds: number;
@@ -163,7 +174,9 @@ export interface ChildSaStatus {
   readonly spiOut: string;
   readonly cipher: EspCipher;
   readonly esn: boolean;
+  /** Of the rekey that made it; null for the first child, whose keys come from those of the IKE SA. */
   readonly keyExchange: KeyExchange | null;
+  readonly additionalKeyExchange: AdditionalKeyExchange | null;
   readonly mode: 'tunnel' | 'aggfrag';
   readonly encapsulation: 'udp' | 'none';
   readonly localSelectors: readonly Selector[];

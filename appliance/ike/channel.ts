@@ -1,4 +1,6 @@
 import { hex } from '../lib/bytes.ts';
+import { familyOf } from '../lib/ip.ts';
+import type { Path } from '../lib/net.ts';
 import type { Failure } from './api.ts';
 import { type IkeKeys, type IkeSuite, wipeKeys } from './crypto/keys.ts';
 import { Opener, Sealer } from './crypto/sealed.ts';
@@ -13,6 +15,7 @@ import {
   type Established,
   type Incoming,
   type Requests,
+  rekeyOf,
   type Spent,
 } from './states.ts';
 import { report, type Turn } from './turn.ts';
@@ -27,6 +30,7 @@ interface ChannelInput {
   readonly spiResponder: Uint8Array;
   readonly suite: IkeSuite;
   readonly moat: boolean;
+  readonly fragmentation: boolean;
   readonly keys: IkeKeys;
 }
 
@@ -48,10 +52,32 @@ interface Head {
   readonly response: boolean;
 }
 
-export function sealMessage(channel: Channel, head: Head, payloads: readonly Payload[]): Uint8Array {
-  const { spiInitiator, spiResponder, initiator, sealer } = channel;
-  const exchange = exchangeTypes[head.exchange];
-  return sealer.seal({ ...head, exchange, spiInitiator, spiResponder, fromInitiator: initiator }, payloads);
+/**
+ * Octets of an IKE message that pass everywhere without being fragmented by IP: RFC 7383 2.5.1 and the minimum MTU of
+ * IPv6, less the headers of IP and UDP and the non-ESP marker.
+ */
+const largestDatagram = { 4: 576 - 20 - 8 - 4, 6: 1280 - 40 - 8 - 4 } as const;
+
+/** Seals and sends; more than one datagram are fragments. */
+export function sendMessage(
+  channel: Channel,
+  head: Head,
+  payloads: readonly Payload[],
+  to: { readonly path: Path; readonly turn: Turn },
+): Uint8Array[] {
+  const { spiInitiator, spiResponder, initiator, sealer, fragmentation } = channel;
+  const { path, turn } = to;
+  const header = {
+    ...head,
+    exchange: exchangeTypes[head.exchange],
+    spiInitiator,
+    spiResponder,
+    fromInitiator: initiator,
+  };
+  const limit = fragmentation ? largestDatagram[familyOf(path.remote.address)] : undefined;
+  const datagrams = sealer.seal(header, payloads, limit);
+  for (const bytes of datagrams) turn.emit({ kind: 'send', bytes, path });
+  return datagrams;
 }
 
 type Alive = Established | Closing;
@@ -64,9 +90,9 @@ export function sendRequest(
   turn: Turn,
 ): Sent {
   const messageId = state.requests.next;
-  const bytes = sealMessage(state.channel, { exchange, messageId, response: false }, payloads);
-  turn.emit({ kind: 'send', bytes, path: state.path });
-  return { bytes, messageId, path: state.path, retry: firstRetry(turn, establishedSeconds) };
+  const head = { exchange, messageId, response: false };
+  const datagrams = sendMessage(state.channel, head, payloads, { path: state.path, turn });
+  return { datagrams, messageId, path: state.path, retry: firstRetry(turn, establishedSeconds) };
 }
 
 export function withNextId(requests: Requests): Requests {
@@ -82,13 +108,13 @@ export function answer<State extends Alive>(
 ): State {
   const exchange = exchangeNameOf(message);
   const messageId = message.header.messageId;
-  const bytes = sealMessage(state.channel, { exchange, messageId, response: true }, payloads);
-  turn.emit({ kind: 'send', bytes, path: message.path });
-  const answered = { request: message.bytes, answer: bytes };
+  const head = { exchange, messageId, response: true };
+  const datagrams = sendMessage(state.channel, head, payloads, { path: message.path, turn });
+  const answered = { request: message.bytes, answer: datagrams };
   return { ...state, requests: { ...state.requests, expected: messageId + 1, answered } };
 }
 
-function exchangeNameOf(message: Incoming): ExchangeName {
+export function exchangeNameOf(message: Incoming): ExchangeName {
   const found = Object.entries(exchangeTypes).find(([, type]) => type === message.header.exchange);
   return (found?.[0] ?? 'INFORMATIONAL') as ExchangeName;
 }
@@ -99,7 +125,18 @@ export function owns(state: Alive): boolean {
 
 /** Gives back what the outstanding request of ours had reserved. */
 export function abandonTask(state: Established, turn: Turn): void {
-  if (state.task?.kind === 'child') turn.world.freeEspSpi(state.task.spi);
+  const task = state.task && rekeyOf(state.task);
+  if (task?.kind === 'child') turn.world.freeEspSpi(task.spi);
+  abandonPending(state, turn);
+}
+
+/** Forgets what the peer has begun and not finished. */
+export function abandonPending(state: Established, turn: Turn): Established {
+  const { pending } = state;
+  if (pending === null) return state;
+  if (pending.of.kind === 'child') turn.world.freeEspSpi(pending.of.draft.spiIn);
+  pending.of.draft.shared?.wipe();
+  return { ...state, pending: null };
 }
 
 interface Reason {
@@ -155,7 +192,9 @@ export function sendDelete(state: Omit<Closing, 'sent' | 'deleteSent'>, turn: Tu
  */
 export function heard(state: Established, message: Incoming, turn: Turn): Established {
   const { path } = message;
-  const moved = !state.nat.local && !samePath(path, state.path);
+  // While we are moving, a message that still went to our old address must not take us back.
+  const moving = state.updateWanted || state.task?.kind === 'update';
+  const moved = !state.nat.local && !moving && !samePath(path, state.path);
   if (!moved) return { ...state, heardAt: turn.now };
   if (owns(state)) {
     for (const tunnel of tunnelsOf(state.family)) turn.emit({ kind: 'movePath', tunnel, path });

@@ -4,6 +4,7 @@ import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Pe
 import { beginClosing, owns } from './channel.ts';
 import { belongs, endAfterFault, expireNow, isSpiHint, rekeyNow, replace, supplanted } from './commands.ts';
 import { beginLiveness } from './exchanges/informational.ts';
+import { moveTo } from './exchanges/mobike.ts';
 import { initiate, refuse, respondInit } from './exchanges/sa-init.ts';
 import { Gate, RateLimit } from './gate.ts';
 import { exchangeTypes } from './numbers.ts';
@@ -28,6 +29,8 @@ import { notifyOf } from './wire/notify.ts';
 const strangersPerSecond = 10;
 /** Steps of one SA at one moment; a step that leaves work for the same moment more often than this is a fault. */
 const maxDueInOneStep = 1_000_000;
+/** Attempts of ours that are not through. */
+const beginnings: readonly IkeState['name'][] = ['initSent', 'intermediateSent', 'authSent'];
 /** A hint that the peer has lost the SA is not worth a question more often than this. */
 const hintMilliseconds = 5_000;
 
@@ -124,11 +127,10 @@ class Endpoint implements IkeEndpoint {
         return this.#wake(call);
       case 'initiate':
         return this.#initiate(event.peer, event.path, call);
-      case 'rekey': {
-        const entries = this.#table.ofPeer(event.peer);
-        for (const entry of entries) this.#command(entry, call, (state) => rekeyNow(state, event.what, call.env.now));
-        return;
-      }
+      case 'rekey':
+        return this.#commandAll(event.peer, call, (state) => rekeyNow(state, event.what, call.env.now));
+      case 'move':
+        return this.#commandAll(event.peer, call, (state, turn) => moveTo(state, event.path, turn));
       case 'close':
         return this.#close(event.peer, call);
       case 'expiring':
@@ -184,11 +186,15 @@ class Endpoint implements IkeEndpoint {
     };
   }
 
-  #command(entry: Entry | undefined, call: Call, change: (state: Established) => Established): undefined {
+  #command(entry: Entry | undefined, call: Call, change: (state: Established, turn: Turn) => Established): undefined {
     if (entry === undefined) return;
     this.#run(entry, call, (state, turn) =>
-      state.name === 'established' && owns(state) ? tend(change(state), turn) : state,
+      state.name === 'established' && owns(state) ? tend(change(state, turn), turn) : state,
     );
+  }
+
+  #commandAll(peer: string, call: Call, change: (state: Established, turn: Turn) => Established): undefined {
+    for (const entry of this.#table.ofPeer(peer)) this.#command(entry, call, change);
   }
 
   #wake(call: Call): undefined {
@@ -210,7 +216,7 @@ class Endpoint implements IkeEndpoint {
   #abandonAttempt(entry: Entry, call: Call): undefined {
     this.#run(entry, call, (state, turn) => {
       if (state.name === 'authSent') turn.world.freeEspSpi(state.childSpi);
-      return state.name === 'initSent' || state.name === 'authSent' ? closed : state;
+      return beginnings.includes(state.name) ? closed : state;
     });
   }
 

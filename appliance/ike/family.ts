@@ -28,6 +28,8 @@ export interface Child {
   readonly suite: EspSuite;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
+  /** False for one that lost a collision: the data plane never sees it. */
+  readonly installed: boolean;
   readonly aggfrag: boolean;
   readonly encapsulation: OutboundSa['encapsulation'];
   readonly phase: ChildPhase;
@@ -106,14 +108,28 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
   };
   const encapsulation = encapsulationOf(host, turn);
   const { aggfrag } = child.features;
-  const added: Child = { aggfrag, encapsulation, tunnel, spiIn, spiOut, suite, local, remote, rekeys, phase, ...times };
+  const installed = phase === 'live';
+  const added: Child = {
+    installed,
+    aggfrag,
+    encapsulation,
+    tunnel,
+    spiIn,
+    spiOut,
+    suite,
+    local,
+    remote,
+    rekeys,
+    phase,
+    ...times,
+  };
   host.family.children = [...host.family.children, added];
   host.family.recreateAt = Number.POSITIVE_INFINITY;
 }
 
 function directions(host: Host, child: NewChild, turn: Turn): { inbound: InboundSa; outbound: OutboundSa } {
   const { tunnel, suite, local, remote, features, keys, initiator } = child;
-  const common = { tunnel, cipher: suite.cipher, esn: suite.esn, local, remote, ...features };
+  const common = { tunnel, cipher: suite.cipher, esn: suite.esn, local, remote, ...host.peer.forwarding, ...features };
   const outbound: OutboundSa = {
     ...common,
     spi: child.spiOut,
@@ -128,7 +144,7 @@ function directions(host: Host, child: NewChild, turn: Turn): { inbound: Inbound
 }
 
 /** On the NAT traversal port because a NAT was found, or from the start by choice: there both ends take ESP in UDP. */
-function encapsulationOf(host: Host, turn: Turn): OutboundSa['encapsulation'] {
+export function encapsulationOf(host: Pick<Host, 'path'>, turn: Turn): OutboundSa['encapsulation'] {
   return host.path.local.port === turn.world.options.natTraversalPort ? 'udp' : 'none';
 }
 
@@ -151,6 +167,10 @@ export function supersede(family: Family, spiIn: number, turn: Turn): void {
 /** Takes a child out: outbound at once, inbound when what is under way has arrived. The tunnel goes on with its successor. */
 export function removeChild(family: Family, child: Child, turn: Turn): void {
   family.children = family.children.filter((each) => each !== child);
+  if (!child.installed) {
+    turn.world.freeEspSpi(child.spiIn);
+    return;
+  }
   const successor = family.children.find((each) => each.tunnel === child.tunnel && each.phase === 'live');
   if (successor) turn.emit({ kind: 'activateOutbound', tunnel: child.tunnel, spi: successor.spiOut });
   turn.emit({ kind: 'removeOutbound', tunnel: child.tunnel, spi: child.spiOut });
@@ -175,6 +195,8 @@ export function removeLingering(family: Family, turn: Turn): void {
 export function closeFamily(host: Host, turn: Turn): void {
   const { family } = host;
   for (const child of family.children) {
+    if (!child.installed) turn.world.freeEspSpi(child.spiIn);
+    if (!child.installed) continue;
     turn.emit({ kind: 'removeOutbound', tunnel: child.tunnel, spi: child.spiOut });
     turn.emit({ kind: 'removeInbound', spi: child.spiIn });
   }

@@ -16,7 +16,12 @@ const esp: EspAlgorithms = { ciphers: ['aes-256-gcm-16'], keyExchanges: ['x25519
 
 test('what we offer ourselves we also choose, the most wanted first', () => {
   const chosen = chooseIke(offerIke(ike, none), ike, 'x25519', 0);
-  assert.deepEqual(chosen?.suite, { cipher: 'aes-256-gcm-16', prf: 'hmac-sha2-384', keyExchange: 'x25519' });
+  assert.deepEqual(chosen?.suite, {
+    cipher: 'aes-256-gcm-16',
+    prf: 'hmac-sha2-384',
+    keyExchange: 'x25519',
+    additionalKeyExchange: null,
+  });
   assert.deepEqual(acceptIke(chosen?.answer(none) ?? [], ike, 0)?.suite, chosen?.suite);
 });
 
@@ -78,7 +83,12 @@ test('an integrity transform that says NONE goes with an AEAD', () => {
 
 test('an answer is one proposal with one transform of a type, all of them offered', () => {
   const answer = chooseEsp(offerEsp(esp, spi, true), esp, { present: 'x25519' })?.answer(spi) ?? [];
-  assert.deepEqual(acceptEsp(answer, esp, true)?.suite, { cipher: 'aes-256-gcm-16', esn: true, keyExchange: 'x25519' });
+  assert.deepEqual(acceptEsp(answer, esp, true)?.suite, {
+    cipher: 'aes-256-gcm-16',
+    esn: true,
+    keyExchange: 'x25519',
+    additionalKeyExchange: null,
+  });
   assert.equal(acceptEsp([...answer, ...answer], esp, true), null);
   assert.equal(acceptEsp(offerEsp(esp, spi, true).slice(0, 1), esp, true), null); // both groups
   assert.equal(acceptEsp(answer, { ...esp, ciphers: ['chacha20-poly1305'] }, true), null);
@@ -87,4 +97,27 @@ test('an answer is one proposal with one transform of a type, all of them offere
 test('the group of an INVALID_KE_PAYLOAD', () => {
   assert.equal(groupOf(groupOctets('ecp256')), 'ecp256');
   for (const data of [none, fromHex('00'), fromHex('0401'), fromHex('00001f')]) assert.equal(groupOf(data), null);
+});
+
+const hybrid: IkeAlgorithms = { ...ike, additionalKeyExchanges: ['mlkem768', 'none'] };
+
+test('with ML-KEM there is a second proposal without it, for peers that do not know the transform type', () => {
+  const offer = offerIke(hybrid, none);
+  const types = offer.map(({ transforms }) => transforms.some(({ type, id }) => type === 6 && id === 36));
+  assert.deepEqual(types, [true, false]);
+  assert.equal(chooseIke(offer, hybrid, 'x25519', 0)?.suite.additionalKeyExchange, 'mlkem768');
+  assert.equal(chooseIke(offer, ike, 'x25519', 0)?.suite.additionalKeyExchange, null);
+  const strict: IkeAlgorithms = { ...ike, additionalKeyExchanges: ['mlkem768'] };
+  assert.equal(chooseIke(offerIke(ike, none), strict, 'x25519', 0), null);
+  assert.equal(offerIke(strict, none).length, 1);
+});
+
+test('a second additional key exchange can only be left out', () => {
+  const also = (id: number) =>
+    offerIke({ ...ike, additionalKeyExchanges: ['mlkem768'] }, none).map((proposal) => ({
+      ...proposal,
+      transforms: [...proposal.transforms, { type: 7, id, keyLength: null, strange: false }],
+    }));
+  assert.equal(chooseIke(also(36), hybrid, 'x25519', 0), null);
+  assert.equal(chooseIke(also(0), hybrid, 'x25519', 0)?.suite.additionalKeyExchange, 'mlkem768');
 });

@@ -1,8 +1,8 @@
 import type { EspCipher } from '../lib/esp-sa.ts';
-import type { EspAlgorithms, IkeAlgorithms, IkeCipher, KeyExchange, Prf } from './api.ts';
+import type { AdditionalKeyExchange, EspAlgorithms, IkeAlgorithms, IkeCipher, KeyExchange, Prf } from './api.ts';
 import { keyExchangeId, keyExchangeOf } from './crypto/key-exchange.ts';
 import type { IkeSuite } from './crypto/keys.ts';
-import { protocols, transformTypes } from './numbers.ts';
+import { furtherKeyExchanges, protocols, transformTypes } from './numbers.ts';
 import type { Proposal, Transform } from './wire/proposal.ts';
 
 /** Transform ids of RFC 7296 3.3.2, RFC 5282, RFC 7634. ChaCha20 has one key length and so no attribute. */
@@ -20,6 +20,42 @@ export interface EspSuite {
   readonly esn: boolean;
   /** Null without forward secrecy. */
   readonly keyExchange: KeyExchange | null;
+  readonly additionalKeyExchange: AdditionalKeyExchange | null;
+}
+
+/** The number of ML-KEM-768 among the key exchange methods. */
+export const additionalId = 36;
+
+type Additional = AdditionalKeyExchange | 'none';
+
+export function additionalOf(algorithms: {
+  readonly additionalKeyExchanges?: readonly Additional[];
+}): readonly Additional[] {
+  const { additionalKeyExchanges = [] } = algorithms;
+  return additionalKeyExchanges.length > 0 ? additionalKeyExchanges : ['none'];
+}
+
+/** The transform for it, none for `none`: whoever does not know its type must be able to take the proposal without. */
+function additionalTransforms(method: Additional): Transform[] {
+  return method === 'none' ? [] : [transform('ADDKE1', additionalId)];
+}
+
+/** What is chosen of a proposal: absent transforms mean NONE (RFC 9370 2.2.1). */
+function pickAdditional(proposal: Proposal, allowed: readonly Additional[]): Additional | undefined {
+  const said = proposal.transforms.filter((each) => each.type === transformTypes.ADDKE1);
+  const offered = (method: Additional) =>
+    method === 'none'
+      ? said.length === 0 || offers(proposal, transform('ADDKE1', noKeyExchange))
+      : offers(proposal, transform('ADDKE1', additionalId));
+  return allowed.find(offered);
+}
+
+/** More than one additional key exchange can be had only by leaving it out. */
+function furtherAreNone(proposal: Proposal): boolean {
+  return furtherKeyExchanges.every((type) => {
+    const said = proposal.transforms.filter((each) => each.type === type);
+    return said.length === 0 || said.some((each) => each.id === noKeyExchange && !each.strange);
+  });
 }
 
 /** What the responder picked: the suite, the number and SPI of the proposal, and the answer to send. */
@@ -41,14 +77,17 @@ function exchangeTransform(method: KeyExchange | 'none'): Transform {
   return transform('KE', method === 'none' ? noKeyExchange : keyExchangeId(method));
 }
 
-/** One proposal with everything: an AEAD fits every PRF and group. `spi` is empty, or 8 octets in a rekey. */
+/** An AEAD fits every PRF and group, so one proposal for each way with additional key exchanges. `spi`: 0 or 8 octets. */
 export function offerIke(algorithms: IkeAlgorithms, spi: Uint8Array): Proposal[] {
   const transforms = [
     ...algorithms.ciphers.map(cipherTransform),
     ...algorithms.prfs.map((prf) => transform('PRF', prfIds[prf])),
     ...algorithms.keyExchanges.map(exchangeTransform),
   ];
-  return [{ number: 1, protocol: protocols.IKE, spi, transforms }];
+  return additionalOf(algorithms).map((method, i) => {
+    const all = [...transforms, ...additionalTransforms(method)];
+    return { number: i + 1, protocol: protocols.IKE, spi, transforms: all };
+  });
 }
 
 /**
@@ -58,8 +97,11 @@ export function offerIke(algorithms: IkeAlgorithms, spi: Uint8Array): Proposal[]
 export function offerEsp(algorithms: EspAlgorithms, spi: Uint8Array, withKeyExchange: boolean): Proposal[] {
   const onlyNone = algorithms.keyExchanges.every((method) => method === 'none');
   const exchanges = withKeyExchange && !onlyNone ? algorithms.keyExchanges.map(exchangeTransform) : [];
-  return algorithms.esn.map((esn, i) => {
-    const transforms = [...algorithms.ciphers.map(cipherTransform), ...exchanges, transform('ESN', esn ? 1 : 0)];
+  const ciphers = algorithms.ciphers.map(cipherTransform);
+  const additional = withKeyExchange && !onlyNone ? additionalOf(algorithms) : (['none'] as const);
+  const ways = additional.flatMap((method) => algorithms.esn.map((esn) => ({ method, esn })));
+  return ways.map(({ method, esn }, i) => {
+    const transforms = [...ciphers, ...exchanges, transform('ESN', esn ? 1 : 0), ...additionalTransforms(method)];
     return { number: i + 1, protocol: protocols.ESP, spi, transforms };
   });
 }
@@ -82,8 +124,15 @@ function integrityIsNone(proposal: Proposal): boolean {
   return integrity.length === 0 || integrity.some((each) => each.id === noIntegrity && !each.strange);
 }
 
-const ikeTypes = [transformTypes.ENCR, transformTypes.PRF, transformTypes.INTEG, transformTypes.KE];
-const espTypes = [transformTypes.ENCR, transformTypes.INTEG, transformTypes.KE, transformTypes.ESN];
+const common = [
+  transformTypes.ENCR,
+  transformTypes.INTEG,
+  transformTypes.KE,
+  transformTypes.ADDKE1,
+  ...furtherKeyExchanges,
+];
+const ikeTypes = [...common, transformTypes.PRF];
+const espTypes = [...common, transformTypes.ESN];
 
 /** The wanted method, or the one whose public value is already there if we allow that one too: it saves a round trip. */
 function pickExchange<Method extends KeyExchange | 'none'>(
@@ -104,15 +153,17 @@ export function chooseIke(
 ): Chosen<IkeSuite> | null {
   for (const proposal of proposals) {
     if (proposal.protocol !== protocols.IKE || proposal.spi.length !== spiLength) continue;
-    if (!isReadable(proposal, ikeTypes) || !integrityIsNone(proposal)) continue;
+    if (!isReadable(proposal, ikeTypes) || !integrityIsNone(proposal) || !furtherAreNone(proposal)) continue;
     const cipher = allowed.ciphers.find((each) => offers(proposal, cipherTransform(each)));
     const prf = allowed.prfs.find((each) => offers(proposal, transform('PRF', prfIds[each])));
     const keyExchange = pickExchange(proposal, allowed.keyExchanges, present);
-    if (cipher === undefined || prf === undefined || keyExchange === undefined) continue;
-    const transforms = [cipherTransform(cipher), transform('PRF', prfIds[prf]), exchangeTransform(keyExchange)];
+    const more = pickAdditional(proposal, additionalOf(allowed));
+    if (cipher === undefined || prf === undefined || keyExchange === undefined || more === undefined) continue;
+    const first = [cipherTransform(cipher), transform('PRF', prfIds[prf]), exchangeTransform(keyExchange)];
+    const transforms = [...first, ...additionalTransforms(more)];
     const { number, protocol, spi } = proposal;
     return {
-      suite: { cipher, prf, keyExchange },
+      suite: { cipher, prf, keyExchange, additionalKeyExchange: more === 'none' ? null : more },
       peerSpi: spi,
       answer: (ours) => [{ number, protocol, spi: ours, transforms }],
     };
@@ -129,24 +180,37 @@ export function chooseEsp(
   for (const proposal of proposals) {
     if (proposal.protocol !== protocols.ESP || !isEspSpi(proposal.spi)) continue;
     if (!isReadable(proposal, espTypes) || !integrityIsNone(proposal)) continue;
-    const cipher = allowed.ciphers.find((each) => offers(proposal, cipherTransform(each)));
-    const esn = allowed.esn.find((each) => offers(proposal, transform('ESN', each ? 1 : 0)));
-    const method = exchange ? pickEspExchange(proposal, allowed, exchange.present) : 'none';
-    if (cipher === undefined || esn === undefined || method === undefined) continue;
+    const suite = chooseEspSuite(proposal, allowed, exchange);
+    if (suite === null) continue;
     const said = exchange && proposal.transforms.some((each) => each.type === transformTypes.KE);
     const transforms = [
-      cipherTransform(cipher),
-      ...(said ? [exchangeTransform(method)] : []),
-      transform('ESN', esn ? 1 : 0),
+      cipherTransform(suite.cipher),
+      ...(said ? [exchangeTransform(suite.keyExchange ?? 'none')] : []),
+      transform('ESN', suite.esn ? 1 : 0),
+      ...additionalTransforms(suite.additionalKeyExchange ?? 'none'),
     ];
     const { number, protocol, spi } = proposal;
-    return {
-      suite: { cipher, esn, keyExchange: method === 'none' ? null : method },
-      peerSpi: spi,
-      answer: (ours) => [{ number, protocol, spi: ours, transforms }],
-    };
+    return { suite, peerSpi: spi, answer: (ours) => [{ number, protocol, spi: ours, transforms }] };
   }
   return null;
+}
+
+function chooseEspSuite(
+  proposal: Proposal,
+  allowed: EspAlgorithms,
+  exchange: { readonly present: KeyExchange | null } | false,
+): EspSuite | null {
+  const cipher = allowed.ciphers.find((each) => offers(proposal, cipherTransform(each)));
+  const esn = allowed.esn.find((each) => offers(proposal, transform('ESN', each ? 1 : 0)));
+  if (cipher === undefined || esn === undefined) return null;
+  const none = { cipher, esn, keyExchange: null, additionalKeyExchange: null };
+  if (!exchange) return none;
+  const method = pickEspExchange(proposal, allowed, exchange.present);
+  const more = pickAdditional(proposal, additionalOf(allowed));
+  if (method === undefined || more === undefined || !furtherAreNone(proposal)) return null;
+  // RFC 9370 adds to a key exchange: where there is none, nothing is added.
+  if (method === 'none') return more === 'none' ? none : null;
+  return { ...none, keyExchange: method, additionalKeyExchange: more === 'none' ? null : more };
 }
 
 /** RFC 4303 2.1: 1 to 255 are reserved, 0 is never on the wire. */

@@ -34,7 +34,9 @@ export type PayloadName = keyof typeof payloadTypes;
 export const protocols = { none: 0, IKE: 1, AH: 2, ESP: 3 } as const;
 
 /** Transform types of RFC 7296 3.3.2. */
-export const transformTypes = { ENCR: 1, PRF: 2, INTEG: 3, KE: 4, ESN: 5 } as const;
+export const transformTypes = { ENCR: 1, PRF: 2, INTEG: 3, KE: 4, ESN: 5, ADDKE1: 6 } as const;
+/** ADDKE2 to ADDKE7 (RFC 9370 2.2.1), of which moat offers none. */
+export const furtherKeyExchanges = [7, 8, 9, 10, 11, 12] as const;
 
 /** Notify types below 16384 are errors (RFC 7296 3.10.1). */
 export const firstStatusNotify = 16384;
@@ -70,6 +72,9 @@ export const notifyTypes = {
   REKEY_SA: 16393,
   ESP_TFC_PADDING_NOT_SUPPORTED: 16394,
   NON_FIRST_FRAGMENTS_ALSO: 16395,
+  MOBIKE_SUPPORTED: 16396,
+  UPDATE_SA_ADDRESSES: 16400,
+  COOKIE2: 16401,
   IKEV2_FRAGMENTATION_SUPPORTED: 16430,
   SIGNATURE_HASH_ALGORITHMS: 16431,
   INTERMEDIATE_EXCHANGE_SUPPORTED: 16438,

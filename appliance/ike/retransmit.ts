@@ -19,9 +19,9 @@ export interface Retry {
   readonly giveUpAt: number;
 }
 
-/** A request that waits for its answer. The octets never change (RFC 7296 2.1). */
+/** A request that waits for its answer. The octets never change (RFC 7296 2.1); more than one datagram are fragments. */
 export interface Sent {
-  readonly bytes: Uint8Array;
+  readonly datagrams: readonly Uint8Array[];
   readonly messageId: number;
   readonly path: Path;
   readonly retry: Retry;

@@ -10,6 +10,10 @@ type Row = Readonly<Partial<Record<PayloadName, Rule>>>;
 const rows: Readonly<Record<string, Row>> = {
   'IKE_SA_INIT request': { SA: 'one', KE: 'one', Nonce: 'one', AUTH: 'none', D: 'none' },
   'IKE_SA_INIT response': { SA: 'one', KE: 'one', Nonce: 'one', AUTH: 'none', D: 'none' },
+  'IKE_INTERMEDIATE request': { KE: 'one', AUTH: 'none', D: 'none' },
+  'IKE_INTERMEDIATE response': { KE: 'one', AUTH: 'none', D: 'none' },
+  'IKE_FOLLOWUP_KE request': { KE: 'one', D: 'none' },
+  'IKE_FOLLOWUP_KE response': { KE: 'one', D: 'none' },
   // No AUTH asks for EAP; no SA, TSi and TSr is a childless SA (RFC 6023).
   'IKE_AUTH request': {
     IDi: 'one',

@@ -1,15 +1,19 @@
 import { DecodeError, Reader, sameBytes } from '../lib/bytes.ts';
-import { answer, drop, heard, sealMessage, sendDelete, spend } from './channel.ts';
+import { answer, drop, heard, sendDelete, sendMessage, spend } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { respondCreateChild } from './exchanges/create-child.ts';
+import { onFollowUpAnswer, respondFollowUp } from './exchanges/followup-ke.ts';
 import { failAuth, onAuthAnswer, refuseWith, respondAuth } from './exchanges/ike-auth.ts';
 import { onChildDeleteAnswer, respondInformational } from './exchanges/informational.ts';
+import { onIntermediateAnswer, respondIntermediate } from './exchanges/intermediate.ts';
+import { onCheckAnswer, onUpdateAnswer } from './exchanges/mobike.ts';
 import { onChildAnswer } from './exchanges/rekey-child.ts';
 import { onIkeAnswer } from './exchanges/rekey-ike.ts';
-import { onInitAnswer } from './exchanges/sa-init.ts';
-import { exchangeTypes, notifyTypes } from './numbers.ts';
+import { fail, onInitAnswer } from './exchanges/sa-init.ts';
+import { exchangeTypes, notifyTypes, protocols } from './numbers.ts';
 import { type Violation, violation } from './rules.ts';
 import {
+  type Authentic,
   type AuthSent,
   type Closing,
   closed,
@@ -18,6 +22,7 @@ import {
   type Incoming,
   type InitAnswered,
   type InitSent,
+  type IntermediateSent,
   type Requests,
 } from './states.ts';
 import type { Turn } from './turn.ts';
@@ -27,18 +32,25 @@ import { decodePayloads, notifies, type Payload } from './wire/payloads.ts';
 
 /* From the datagram to the exchange: RFC 7296 2.2 message ids, 2.3 window 1, 2.21 errors in messages. */
 
-const { IKE_SA_INIT, IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL } = exchangeTypes;
+const { IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE } = exchangeTypes;
 
 /** What a state listens to; everything else is dropped before a payload of it is looked at. */
 const listens: Readonly<
   Record<IkeState['name'], { readonly requests: readonly number[]; readonly responses: readonly number[] }>
 > = {
   initSent: { requests: [], responses: [IKE_SA_INIT] },
-  initAnswered: { requests: [IKE_SA_INIT, IKE_AUTH], responses: [] },
+  intermediateSent: { requests: [], responses: [IKE_INTERMEDIATE] },
+  initAnswered: { requests: [IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH], responses: [] },
   authSent: { requests: [], responses: [IKE_AUTH] },
-  established: { requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL], responses: [CREATE_CHILD_SA, INFORMATIONAL] },
-  closing: { requests: [CREATE_CHILD_SA, INFORMATIONAL], responses: [CREATE_CHILD_SA, INFORMATIONAL] },
-  spent: { requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL], responses: [] },
+  established: {
+    requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+    responses: [CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+  },
+  closing: {
+    requests: [CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+    responses: [CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
+  },
+  spent: { requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE], responses: [] },
   closed: { requests: [], responses: [] },
 };
 
@@ -53,7 +65,9 @@ export function receive(state: IkeState, message: Raw, turn: Turn): IkeState {
     case 'initSent':
       return receiveInit(state, message, turn);
     case 'initAnswered':
-      return repeats(state.answered, message, turn) ? state : receiveFirstAuth(state, message, turn);
+      return repeats(state.answered, message, turn) ? state : receiveHalfOpen(state, message, turn);
+    case 'intermediateSent':
+      return receiveIntermediateAnswer(state, message, turn);
     case 'authSent':
       return receiveAuthAnswer(state, message, turn);
     case 'spent':
@@ -76,7 +90,7 @@ function ignore<State>(state: State, reason: string, turn: Turn): State {
 function repeats(answered: Requests['answered'], message: Raw, turn: Turn): boolean {
   if (answered === null || !sameBytes(answered.request, message.bytes)) return false;
   turn.world.count('answeredAgain');
-  turn.emit({ kind: 'send', bytes: answered.answer, path: message.path });
+  for (const bytes of answered.answer) turn.emit({ kind: 'send', bytes, path: message.path });
   return true;
 }
 
@@ -92,23 +106,27 @@ function receiveInit(state: InitSent, raw: Raw, turn: Turn): IkeState {
   return onInitAnswer(state, message, turn);
 }
 
-type Keyed = InitAnswered | AuthSent | Established | Closing;
+type Keyed = InitAnswered | IntermediateSent | AuthSent | Established | Closing;
 
 type Opening =
-  | { readonly kind: 'message'; readonly message: Incoming }
+  | { readonly kind: 'message'; readonly message: Authentic }
   /** Authentic, but against the rules: the peer is told, or the exchange has failed. */
   | { readonly kind: 'violation'; readonly violation: Violation }
-  | { readonly kind: 'forged' };
+  /** Not from the peer, or only a part of something. */
+  | { readonly kind: 'nothing'; readonly reason: string };
 
 function open(state: Keyed, raw: Raw): Opening {
   const opened = state.channel.opener.open(raw.header, raw.bytes);
-  if (opened === null) return { kind: 'forged' };
+  if (opened === 'forged') return { kind: 'nothing', reason: 'notAuthentic' };
+  if (opened === 'incomplete') return { kind: 'nothing', reason: 'fragmentKept' };
   const payloads = decodeAuthentic(opened.first, opened.chain);
   if (payloads instanceof DecodeError) {
     return { kind: 'violation', violation: { kind: 'syntax', detail: payloads.message } };
   }
   const broken = violation(raw.header, payloads);
-  return broken ? { kind: 'violation', violation: broken } : { kind: 'message', message: { ...raw, payloads } };
+  const { first, chain, bytes } = opened;
+  if (broken) return { kind: 'violation', violation: broken };
+  return { kind: 'message', message: { ...raw, bytes, payloads, inner: { first, chain } } };
 }
 
 /** Nonsense from an authenticated peer is an error of the exchange, not a datagram to drop. */
@@ -126,19 +144,35 @@ function violationNotify(broken: Violation): Notify {
   return notifyOf('UNSUPPORTED_CRITICAL_PAYLOAD', Uint8Array.of(broken.payloadType));
 }
 
-function receiveFirstAuth(state: InitAnswered, raw: Raw, turn: Turn): IkeState {
-  if (raw.header.messageId !== 1 || raw.header.exchange !== IKE_AUTH) return ignore(state, 'wrongMessageId', turn);
+function receiveHalfOpen(state: InitAnswered, raw: Raw, turn: Turn): IkeState {
+  // With an additional key exchange agreed, there is no way around it to IKE_AUTH.
+  const pending = state.channel.suite.additionalKeyExchange !== null && state.expected === 1;
+  const wanted = pending ? IKE_INTERMEDIATE : IKE_AUTH;
+  if (raw.header.messageId !== state.expected || raw.header.exchange !== wanted) {
+    return ignore(state, 'wrongMessageId', turn);
+  }
   const opened = open(state, raw);
-  if (opened.kind === 'forged') return ignore(state, 'notAuthentic', turn);
-  if (opened.kind === 'message') return respondAuth(state, opened.message, turn);
+  if (opened.kind === 'nothing') return ignore(state, opened.reason, turn);
+  if (opened.kind === 'message') {
+    return pending ? respondIntermediate(state, opened.message, turn) : respondAuth(state, opened.message, turn);
+  }
   turn.world.count('payloadRules');
   return refuseWith(state, { ...raw, payloads: [] }, violationNotify(opened.violation), turn);
+}
+
+function receiveIntermediateAnswer(state: IntermediateSent, raw: Raw, turn: Turn): IkeState {
+  if (raw.header.messageId !== state.sent.messageId) return ignore(state, 'wrongMessageId', turn);
+  const opened = open(state, raw);
+  if (opened.kind === 'nothing') return ignore(state, opened.reason, turn);
+  if (opened.kind === 'message') return onIntermediateAnswer(state, opened.message, turn);
+  wipeKeys(state.channel.keys);
+  return fail(state.peer, { failure: 'invalidAnswer', detail: describe(opened.violation) }, state.path, turn);
 }
 
 function receiveAuthAnswer(state: AuthSent, raw: Raw, turn: Turn): IkeState {
   if (raw.header.messageId !== state.sent.messageId) return ignore(state, 'wrongMessageId', turn);
   const opened = open(state, raw);
-  if (opened.kind === 'forged') return ignore(state, 'notAuthentic', turn);
+  if (opened.kind === 'nothing') return ignore(state, opened.reason, turn);
   if (opened.kind === 'message') return onAuthAnswer(state, opened.message, turn);
   return failAuth(state, { failure: 'invalidAnswer', detail: describe(opened.violation) }, turn);
 }
@@ -152,13 +186,14 @@ function receiveRequest(state: Established | Closing, raw: Raw, turn: Turn): Ike
   if (repeats(requests.answered, raw, turn)) return state;
   if (raw.header.messageId !== requests.expected) return ignore(state, 'wrongMessageId', turn);
   const opened = open(state, raw);
-  if (opened.kind === 'forged') return ignore(state, 'notAuthentic', turn);
+  if (opened.kind === 'nothing') return ignore(state, opened.reason, turn);
   if (opened.kind === 'violation') return onViolation(state, raw, opened.violation, turn);
   const { message } = opened;
   if (state.name === 'closing') return onRequestWhileClosing(state, message, turn);
   const alive = heard(state, message, turn);
   if (message.header.exchange === CREATE_CHILD_SA) return respondCreateChild(alive, message, turn);
   if (message.header.exchange === INFORMATIONAL) return respondInformational(alive, message, turn);
+  if (message.header.exchange === IKE_FOLLOWUP_KE) return respondFollowUp(alive, message, turn);
   return answer(alive, message, [{ type: 'N', body: notifyOf('INVALID_SYNTAX') }], turn);
 }
 
@@ -179,7 +214,7 @@ function receiveAnswer(state: Established | Closing, raw: Raw, turn: Turn): IkeS
   const awaited = state.name === 'closing' ? state.sent : state.task?.sent;
   if (awaited === undefined || raw.header.messageId !== awaited.messageId) return ignore(state, 'wrongMessageId', turn);
   const opened = open(state, raw);
-  if (opened.kind === 'forged') return ignore(state, 'notAuthentic', turn);
+  if (opened.kind === 'nothing') return ignore(state, opened.reason, turn);
   if (state.name === 'closing') return afterAnswerWhileClosing(state, turn);
   if (opened.kind === 'violation') {
     const detail = describe(opened.violation);
@@ -192,8 +227,8 @@ function receiveAnswer(state: Established | Closing, raw: Raw, turn: Turn): IkeS
 /** A peer that answers nonsense is left, with one DELETE that nobody waits for (RFC 7296 2.21.3). */
 function tellDeleted(state: Established, turn: Turn): void {
   const head = { exchange: 'INFORMATIONAL', messageId: state.requests.next, response: false } as const;
-  const bytes = sealMessage(state.channel, head, [{ type: 'D', body: { protocol: 1, spis: [] } }]);
-  turn.emit({ kind: 'send', bytes, path: state.path });
+  const payloads: Payload[] = [{ type: 'D', body: { protocol: protocols.IKE, spis: [] } }];
+  sendMessage(state.channel, head, payloads, { path: state.path, turn });
 }
 
 function afterAnswerWhileClosing(state: Closing, turn: Turn): IkeState {
@@ -210,6 +245,12 @@ function onAnswer(state: Established, message: Incoming, turn: Turn): IkeState {
       return onChildAnswer(idle, task, message, turn);
     case 'ike':
       return onIkeAnswer(idle, task, message, turn);
+    case 'followUp':
+      return onFollowUpAnswer(idle, task, message, turn);
+    case 'update':
+      return onUpdateAnswer(idle, message, turn);
+    case 'check':
+      return onCheckAnswer(idle, task, message, turn);
     case 'delete':
       return onChildDeleteAnswer(idle, turn);
     default:

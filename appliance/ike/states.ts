@@ -1,8 +1,10 @@
 import type { Path } from '../lib/net.ts';
 import type { Failure, Peer } from './api.ts';
+import type { KemKey } from './crypto/kem.ts';
 import type { KeyPair } from './crypto/key-exchange.ts';
 import type { IkeKeys, IkeSuite } from './crypto/keys.ts';
 import type { Opener, Sealer } from './crypto/sealed.ts';
+import type { ChildDraft, IkeDraft } from './exchanges/drafts.ts';
 import type { Family } from './family.ts';
 import type { Nat } from './nat.ts';
 import type { Sent } from './retransmit.ts';
@@ -12,7 +14,8 @@ import type { Payload } from './wire/payloads.ts';
 /*
  * Theory of operation
  *
- *   initiator   initSent ------> authSent ----+
+ *   initiator   initSent [--> intermediateSent] --> authSent
+ *                                             |
  *                                             +--> established --> closing --> closed
  *   responder   initAnswered -----------------+        |                         ^
  *        (refused, or closed by the peer)  +-----------+--> spent ---------------+
@@ -37,6 +40,8 @@ export interface Channel {
   readonly suite: IkeSuite;
   /** The peer sent moat's vendor id. */
   readonly moat: boolean;
+  /** Both ends take fragments (RFC 7383). */
+  readonly fragmentation: boolean;
   readonly keys: IkeKeys;
   readonly sealer: Sealer;
   readonly opener: Opener;
@@ -44,8 +49,10 @@ export interface Channel {
 
 /** The last request of the peer and what it was told, to be told again bit by bit (RFC 7296 2.1). */
 export interface Answered {
+  /** One datagram, or the first fragment. */
   readonly request: Uint8Array;
-  readonly answer: Uint8Array;
+  /** More than one datagram are fragments. */
+  readonly answer: readonly Uint8Array[];
 }
 
 /** Message ids, RFC 7296 2.2. */
@@ -66,6 +73,8 @@ export interface InitSent {
   readonly name: 'initSent';
   readonly peer: Peer;
   readonly spi: Uint8Array;
+  /** The message, which our AUTH covers. */
+  readonly request: Uint8Array;
   readonly nonce: Uint8Array;
   readonly keyPair: KeyPair;
   readonly cookie: Uint8Array | null;
@@ -76,13 +85,34 @@ export interface InitSent {
   readonly refusal: { readonly failure: Failure; readonly detail: string; readonly at: number } | null;
 }
 
+/** With an additional key exchange: between IKE_SA_INIT and IKE_AUTH. */
+export interface IntermediateSent {
+  readonly name: 'intermediateSent';
+  readonly peer: Peer;
+  readonly request: Uint8Array;
+  readonly channel: Channel;
+  readonly path: Path;
+  readonly nat: Nat;
+  readonly nonces: Nonces;
+  readonly initAnswer: Uint8Array;
+  readonly key: KemKey;
+  /** Our half of what AUTH covers in addition (RFC 9242 3.3.2). */
+  readonly covered: Uint8Array;
+  readonly sent: Sent;
+}
+
 export interface InitAnswered {
   readonly name: 'initAnswered';
   readonly channel: Channel;
   readonly path: Path;
   readonly nat: Nat;
   readonly nonces: Nonces;
+  /** Both IKE_SA_INIT messages, which the two AUTH payloads cover. */
+  readonly init: { readonly request: Uint8Array; readonly answer: Uint8Array };
   readonly answered: Answered;
+  /** Message id of what comes next: IKE_AUTH, or IKE_INTERMEDIATE if that was agreed and has not been. */
+  readonly expected: number;
+  readonly intAuth: Uint8Array;
   readonly expiresAt: number;
 }
 
@@ -95,6 +125,7 @@ export interface AuthSent {
   readonly nonces: Nonces;
   /** The peer's IKE_SA_INIT message, which its AUTH covers. */
   readonly initAnswer: Uint8Array;
+  readonly intAuth: Uint8Array;
   /** Our inbound SPI of the first child SA. */
   readonly childSpi: number;
   readonly sent: Sent;
@@ -127,12 +158,61 @@ interface DeleteTask {
   readonly sent: Sent;
 }
 
+/** UPDATE_SA_ADDRESSES, or an empty message to a peer without MOBIKE. */
+interface UpdateTask {
+  readonly kind: 'update';
+  readonly sent: Sent;
+}
+
+/** Is the peer really where its UPDATE_SA_ADDRESSES came from? */
+interface CheckTask {
+  readonly kind: 'check';
+  readonly sent: Sent;
+  readonly cookie: Uint8Array;
+}
+
 interface LivenessTask {
   readonly kind: 'liveness';
   readonly sent: Sent;
 }
 
-export type Task = ChildTask | IkeTask | DeleteTask | LivenessTask;
+/** IKE_FOLLOWUP_KE after the CREATE_CHILD_SA of `of.task` (RFC 9370 2.2.4). */
+interface FollowUpTask {
+  readonly kind: 'followUp';
+  readonly sent: Sent;
+  readonly key: KemKey;
+  readonly of:
+    | { readonly kind: 'child'; readonly task: ChildTask; readonly draft: ChildDraft }
+    | { readonly kind: 'ike'; readonly task: IkeTask; readonly draft: IkeDraft };
+}
+
+export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | LivenessTask;
+
+/** What the task makes anew, whichever of its exchanges is under way; null if it is no rekey. */
+export function rekeyOf(task: Task): ChildTask | IkeTask | null {
+  if (task.kind === 'followUp') return task.of.task;
+  return task.kind === 'child' || task.kind === 'ike' ? task : null;
+}
+
+/** Notes that the peer has made another SA in the place of ours. */
+export function withRival(task: Task, rival: { readonly spi?: number; readonly nonces: Nonces }): Task {
+  const { spi, nonces } = rival;
+  if (task.kind === 'ike') return { ...task, rival: { nonces } };
+  if (task.kind === 'child') return spi === undefined ? task : { ...task, rival: { spi, nonces } };
+  if (task.kind !== 'followUp') return task;
+  const { of } = task;
+  if (of.kind === 'ike') return { ...task, of: { ...of, task: { ...of.task, rival: { nonces } } } };
+  return spi === undefined ? task : { ...task, of: { ...of, task: { ...of.task, rival: { spi, nonces } } } };
+}
+
+/** As responder: CREATE_CHILD_SA is answered, and IKE_FOLLOWUP_KE with these octets in its notify has to come. */
+export interface Pending {
+  readonly link: Uint8Array;
+  readonly expiresAt: number;
+  readonly of:
+    | { readonly kind: 'child'; readonly draft: ChildDraft; readonly replaces: number | null }
+    | { readonly kind: 'ike'; readonly draft: IkeDraft };
+}
 export type TaskOf<Kind extends Task['kind']> = Extract<Task, { kind: Kind }>;
 
 export interface Established {
@@ -144,6 +224,13 @@ export interface Established {
   readonly requests: Requests;
   readonly family: Family;
   readonly task: Task | null;
+  readonly pending: Pending | null;
+  /** Both ends have MOBIKE (RFC 4555). */
+  readonly mobike: boolean;
+  /** We made the first IKE SA of this family: who may move (RFC 4555 1.3), whichever end has rekeyed since. */
+  readonly caller: boolean;
+  readonly updateWanted: boolean;
+  readonly checkWanted: boolean;
   /** The peer says that it has no other SA with us (RFC 7296 2.4). */
   readonly initialContact: boolean;
   readonly createdAt: number;
@@ -183,7 +270,7 @@ export interface Closed {
 }
 export const closed: Closed = { name: 'closed' };
 
-export type IkeState = InitSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
+export type IkeState = InitSent | IntermediateSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
 
 /** A message whose header fits the SA; `payloads` are the decoded, authenticated ones (plain in IKE_SA_INIT). */
 export interface Incoming {
@@ -191,4 +278,9 @@ export interface Incoming {
   readonly bytes: Uint8Array;
   readonly path: Path;
   readonly payloads: readonly Payload[];
+}
+
+/** One that was encrypted; `inner` are the octets of its payloads and the type of the first. */
+export interface Authentic extends Incoming {
+  readonly inner: { readonly first: number; readonly chain: Uint8Array };
 }

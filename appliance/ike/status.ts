@@ -2,17 +2,17 @@ import { hex } from '../lib/bytes.ts';
 import type { ChildSaStatus, Identity, IkeSaStatus } from './api.ts';
 import { owns } from './channel.ts';
 import type { Child } from './family.ts';
-import type { AuthSent, Closing, Established, IkeState, InitSent } from './states.ts';
+import type { AuthSent, Closing, Established, IkeState, InitSent, IntermediateSent } from './states.ts';
 
 /** Null for SAs whose peer is not known yet, and for those that are only kept to repeat an answer. */
 export function statusOf(state: IkeState, now: number): IkeSaStatus | null {
   if (state.name === 'initSent') return beginning(state);
-  if (state.name === 'authSent') return withChannel(state, state.path);
+  if (state.name === 'intermediateSent' || state.name === 'authSent') return withChannel(state, state.path);
   if (state.name === 'closing') return withChannel(state, state.path);
   return state.name === 'established' ? established(state, now) : null;
 }
 
-function common(state: InitSent | AuthSent | Established | Closing) {
+function common(state: InitSent | IntermediateSent | AuthSent | Established | Closing) {
   const { peer, name } = state;
   return {
     peer: peer.name,
@@ -40,12 +40,16 @@ function beginning(state: InitSent): IkeSaStatus {
     cipher: null,
     prf: null,
     keyExchange: null,
+    additionalKeyExchange: null,
     natLocal: false,
     natRemote: false,
   };
 }
 
-function withChannel(state: AuthSent | Established | Closing, path: IkeSaStatus['path']): IkeSaStatus {
+function withChannel(
+  state: IntermediateSent | AuthSent | Established | Closing,
+  path: IkeSaStatus['path'],
+): IkeSaStatus {
   const { channel, nat } = state;
   return {
     ...common(state),

@@ -1,14 +1,23 @@
 import type { Path } from '../lib/net.ts';
-import { beginClosing, drop, owns } from './channel.ts';
+import { abandonPending, beginClosing, drop, owns } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { failAuth } from './exchanges/ike-auth.ts';
 import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
+import { beginCheck, beginUpdate } from './exchanges/mobike.ts';
 import { beginChild } from './exchanges/rekey-child.ts';
 import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
 import { amendChild, type Child, removeLingering } from './family.ts';
 import { nextRetry, retryDeadline, type Sent } from './retransmit.ts';
-import { type AuthSent, type Closing, closed, type Established, type IkeState, type InitSent } from './states.ts';
+import {
+  type AuthSent,
+  type Closing,
+  closed,
+  type Established,
+  type IkeState,
+  type InitSent,
+  type IntermediateSent,
+} from './states.ts';
 import type { Turn } from './turn.ts';
 
 /* What time does to an IKE SA. `wakeAt` and `tend` belong together: the one says when the other has something to do. */
@@ -22,6 +31,7 @@ export function wakeAt(state: IkeState): number {
     case 'initAnswered':
     case 'spent':
       return state.expiresAt;
+    case 'intermediateSent':
     case 'authSent':
       return retryDeadline(state.sent.retry);
     case 'closing':
@@ -36,23 +46,22 @@ export function wakeAt(state: IkeState): number {
 function wakeEstablished(state: Established): number {
   const { family, task } = state;
   const own = owns(state);
+  const pending = state.pending?.expiresAt ?? never;
   const lingering = own ? Math.min(...family.lingering.map((each) => each.at)) : never;
-  if (task !== null) return Math.min(retryDeadline(task.sent.retry), lingering);
-  if (!own) return state.retireAt;
-  return Math.min(
-    lingering,
-    state.rekeyAt,
-    state.hardAt,
-    livenessAt(state),
-    recreateAt(state),
-    ...family.children.map(wakeChild),
-  );
+  if (task !== null) return Math.min(retryDeadline(task.sent.retry), lingering, pending);
+  if (!own) return Math.min(state.retireAt, pending);
+  // While the peer rekeys, only what cannot wait is begun by us.
+  const rekeys = state.pending === null ? [state.rekeyAt, recreateAt(state)] : [];
+  if (state.updateWanted || state.checkWanted) return 0;
+  const children = family.children.map((child) => wakeChild(child, state.pending === null));
+  return Math.min(lingering, pending, state.hardAt, livenessAt(state), ...rekeys, ...children);
 }
 
-function wakeChild(child: Child): number {
+function wakeChild(child: Child, mayRekey: boolean): number {
   if (child.phase === 'deleteWanted') return 0;
   if (child.phase === 'superseded') return child.retireAt;
-  return child.phase === 'live' ? Math.min(child.rekeyAt, child.hardAt) : never;
+  if (child.phase !== 'live') return never;
+  return mayRekey ? Math.min(child.rekeyAt, child.hardAt) : child.hardAt;
 }
 
 function livenessAt(state: Established): number {
@@ -70,6 +79,8 @@ export function tend(state: IkeState, turn: Turn): IkeState {
   switch (state.name) {
     case 'initSent':
       return tendInit(state, turn);
+    case 'intermediateSent':
+      return tendIntermediate(state, turn);
     case 'authSent':
       return tendAuth(state, turn);
     case 'closing':
@@ -87,7 +98,7 @@ export function tend(state: IkeState, turn: Turn): IkeState {
 
 /** RFC 7296 2.1: the same octets, to where the peer is now. */
 function resend(sent: Sent, path: Path, turn: Turn): Sent {
-  turn.emit({ kind: 'send', bytes: sent.bytes, path });
+  for (const bytes of sent.datagrams) turn.emit({ kind: 'send', bytes, path });
   turn.world.count('retransmitted');
   return { ...sent, retry: nextRetry(sent.retry, turn) };
 }
@@ -98,6 +109,13 @@ function tendInit(state: InitSent, turn: Turn): IkeState {
   if (refusal !== null && (over || turn.now >= refusal.at)) return fail(peer, refusal, sent.path, turn);
   if (over) return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SA_INIT' }, sent.path, turn);
   return { ...state, sent: resend(sent, sent.path, turn) };
+}
+
+function tendIntermediate(state: IntermediateSent, turn: Turn): IkeState {
+  const { peer, path, sent } = state;
+  if (turn.now < sent.retry.giveUpAt) return { ...state, sent: resend(sent, path, turn) };
+  wipeKeys(state.channel.keys);
+  return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_INTERMEDIATE' }, path, turn);
 }
 
 function tendAuth(state: AuthSent, turn: Turn): IkeState {
@@ -115,7 +133,9 @@ function tendClosing(state: Closing, turn: Turn): IkeState {
   return { ...state, sent: resend(state.sent, state.path, turn) };
 }
 
-function tendEstablished(state: Established, turn: Turn): IkeState {
+function tendEstablished(before: Established, turn: Turn): IkeState {
+  const expired = before.pending !== null && turn.now >= before.pending.expiresAt;
+  const state = expired ? abandonPending(before, turn) : before;
   const own = owns(state);
   if (own) removeLingering(state.family, turn);
   const { task } = state;
@@ -132,6 +152,8 @@ function tendEstablished(state: Established, turn: Turn): IkeState {
 function beginWork(state: Established, turn: Turn): IkeState {
   const { family } = state;
   const { now } = turn;
+  if (state.updateWanted) return beginUpdate(state, turn);
+  if (state.checkWanted) return beginCheck(state, turn);
   if (now >= state.hardAt) {
     return beginClosing(
       state,
@@ -145,9 +167,14 @@ function beginWork(state: Established, turn: Turn): IkeState {
     if (over) amendChild(family, child.spiIn, { phase: 'deleteWanted' });
   }
   if (family.children.some((child) => child.phase === 'deleteWanted')) return beginChildDelete(state, turn);
+  return beginRekey(state, turn) ?? (now >= livenessAt(state) ? beginLiveness(state, turn) : state);
+}
+
+function beginRekey(state: Established, turn: Turn): Established | null {
+  const { now } = turn;
+  if (state.pending !== null) return null;
   if (now >= state.rekeyAt) return beginIkeRekey(state, turn);
-  const due = family.children.find((child) => child.phase === 'live' && now >= child.rekeyAt);
+  const due = state.family.children.find((child) => child.phase === 'live' && now >= child.rekeyAt);
   if (due !== undefined) return beginChild(state, due, turn);
-  if (now >= recreateAt(state)) return beginChild(state, null, turn);
-  return now >= livenessAt(state) ? beginLiveness(state, turn) : state;
+  return now >= recreateAt(state) ? beginChild(state, null, turn) : null;
 }

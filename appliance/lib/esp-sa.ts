@@ -11,6 +11,9 @@ export interface Capabilities {
   readonly superPackets: boolean;
 }
 
+/** How the data plane treats inner packets of a tunnel: the configuration's choice, nothing that peers negotiate. */
+export type Forwarding = Pick<OutboundSa, 'clampMss' | 'aggregationDelayMs' | 'tooBig'>;
+
 export const noCapabilities: Capabilities = { pathProbes: false, superPackets: false };
 
 /** What both directions of an ESP security association have in common. */
@@ -29,6 +32,8 @@ interface EspSa {
   readonly remote: readonly Selector[];
   /** AGGFRAG payloads (RFC 9347) were negotiated; then nothing else is carried. */
   readonly aggfrag: boolean;
+  /** Lower the MSS of TCP connections to what fits one envelope; normally true, and true when absent. */
+  readonly clampMss?: boolean;
   /** None when absent. */
   readonly capabilities?: Capabilities;
 }
@@ -43,6 +48,13 @@ export interface OutboundSa extends EspSa {
   readonly keepaliveSeconds: number;
   /** Move the path to where fresh authenticated packets come from (RFC 7296 2.23): only if we are not behind a NAT. */
   readonly followPeer: boolean;
+  /** With AGGFRAG: milliseconds that bulk traffic may wait for company in its envelope, 0 to 1000; 0 when absent: only what waits anyway. */
+  readonly aggregationDelayMs?: number;
+  /**
+   * Without AGGFRAG, for a packet larger than an envelope: `fragment` (when absent) sends an envelope that IP fragments, so that the packet
+   * arrives in one piece; `ptb` tells the sender of a packet with DF what fits, by ICMP.
+   */
+  readonly tooBig?: 'fragment' | 'ptb';
   /**
    * `now`: this SA replaces the tunnel's current outbound SA.
    * `afterInbound`: it waits until the inbound SA of that SPI has received an authenticated packet, or

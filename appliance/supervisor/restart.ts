@@ -54,10 +54,13 @@ export type ServiceEvent =
 
 export type ServiceEffect = 'spawn' | 'configure' | 'probe' | 'stop' | 'kill';
 
-/** Milliseconds. A slow board needs a second to start Node; a full disk can make any of this slow. */
+/**
+ * Milliseconds. A slow board that also has something else to do needs half a minute to start Node and compile a service (an
+ * emulated one does): a limit below that is a crash loop of our own making.
+ */
 export const limits = {
-  start: 15_000,
-  configure: 20_000,
+  start: 90_000,
+  configure: 60_000,
   probeEvery: 10_000,
   probe: 5000,
   ailing: 300_000,

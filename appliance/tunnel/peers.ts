@@ -1,8 +1,11 @@
 import type { LoadedConfig } from '../config/files.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
-import { noCapabilities } from '../lib/esp-sa.ts';
+import type { Capabilities } from '../lib/esp-sa.ts';
 import { canonicalIp, familyOf, type Prefix, selectorOf } from '../lib/ip.ts';
+
+/** What the data plane of `native/` has beyond the standards. */
+const capabilities: Capabilities = { pathProbes: true, superPackets: false };
 
 /** What the IKE core needs to know of each peer of a configuration. */
 export function ikePeers(loaded: LoadedConfig): Peer[] {
@@ -18,8 +21,9 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ike: peer.ike,
     esp: peer.esp,
     encapsulation: peer.encapsulation,
-    aggfrag: false,
-    capabilities: noCapabilities,
+    aggfrag: peer.aggfrag,
+    capabilities,
+    forwarding: { clampMss: peer.clampMss, aggregationDelayMs: peer.aggregationDelayMs, tooBig: peer.tooBig },
     localSelectors: localNetworks(peer, loaded.config).map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
     lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },

@@ -7,12 +7,14 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type Dataplane, type DataplaneEvent, openDataplane } from '../../native/index.ts';
 import type { LoadedConfig } from '../config/files.ts';
+import type { PeerConfig } from '../config/schema.ts';
 import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
 import { sourceAddressFor } from '../host/source-address.ts';
 import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
 import { Calls } from './calls.ts';
+import { mtuStatus } from './mtu.ts';
 import { ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
@@ -99,6 +101,11 @@ export class TunnelService {
     const sas = this.#dataplane?.saStats() ?? [];
     const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
     const traffic = this.#ledger.totals(sas);
+    const tunnels = new Map(this.#dataplane?.tunnelStats().map((stats) => [stats.tunnel, stats]));
+    const mtuOf = ({ name, tooBig }: PeerConfig) => {
+      const tunnel = ikeByPeer.get(name)?.children.at(-1)?.tunnel;
+      return mtuStatus(tunnel === undefined ? undefined : tunnels.get(tunnel), sas, tooBig);
+    };
     return tunnelStatus({
       now,
       config: this.#loaded.config,
@@ -109,6 +116,7 @@ export class TunnelService {
         failure: this.#failures.get(config.name) ?? null,
         upSince: this.#upSince.get(config.name) ?? null,
         traffic: traffic(config.name),
+        mtu: mtuOf(config),
         ike: ikeByPeer.get(config.name) ?? null,
       })),
       dataplane: this.#dataplane?.counters() ?? null,

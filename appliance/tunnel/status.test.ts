@@ -32,6 +32,7 @@ function statusOf(change: Partial<PeerFacts>) {
     call: null,
     failure: null,
     upSince: null,
+    mtu: null,
     traffic: noTraffic,
     ike: null,
     ...change,
@@ -67,7 +68,18 @@ test('a failure is one sentence that names the peer, the address and the cause, 
 
 test('traffic is summed over rekeys', () => {
   const ledger = new Ledger();
-  const sa = { direction: 'inbound', tunnel: 1, spi: 300, active: true, sequence: 9, idleMs: 0, path: null } as const;
+  const sa = {
+    direction: 'inbound',
+    tunnel: 1,
+    spi: 300,
+    active: true,
+    sequence: 9,
+    mode: 'tunnel',
+    envelopes: 9,
+    incomplete: 0,
+    idleMs: 0,
+    path: null,
+  } as const;
   ledger.name(1, 'office');
   ledger.keep([{ ...sa, packets: 10, octets: 1000, lost: 1 }], 'inbound', 300);
   const totals = ledger.totals([{ ...sa, spi: 301, packets: 5, octets: 500, lost: 0 }]);

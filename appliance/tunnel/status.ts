@@ -3,6 +3,7 @@ import type { Counters, SaStats } from '../../native/index.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Failure, IkeSaStatus } from '../ike/api.ts';
 import type { HomeState } from './home.ts';
+import type { MtuStatus } from './mtu.ts';
 import { type FailureFacts, failureSentence } from './sentences.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -10,6 +11,8 @@ export interface TunnelStatus {
   readonly role: 'home' | 'portal';
   readonly name: string;
   readonly revision: number;
+  /** Octets of the largest packet that the tunnel takes from the LAN. */
+  readonly mtu: number;
   /** `up`: all that should work does. `connecting`: nothing has failed yet. `down`: `problems` says why. */
   readonly state: 'up' | 'connecting' | 'down';
   readonly problems: readonly string[];
@@ -33,6 +36,9 @@ export interface PeerStatus {
   /** Over all rekeys; null while there is no tunnel. */
   readonly upSeconds: number | null;
   readonly traffic: Traffic;
+  /** The way of packets towards the peer; null while there is no tunnel. */
+  readonly mtu: MtuStatus | null;
+  readonly proofAddresses: readonly string[];
   readonly ike: IkeSaStatus | null;
 }
 
@@ -46,6 +52,7 @@ export interface PeerFacts {
   /** On the clock of `Facts.now`. */
   readonly upSince: number | null;
   readonly traffic: Traffic;
+  readonly mtu: MtuStatus | null;
   readonly ike: IkeSaStatus | null;
 }
 
@@ -71,6 +78,7 @@ export function tunnelStatus(facts: Facts): TunnelStatus {
     role,
     name,
     revision,
+    mtu: facts.config.tunnel.mtu,
     state: problems.length > 0 ? 'down' : waitingForPeer ? 'connecting' : 'up',
     problems,
     peers,
@@ -93,6 +101,8 @@ function peerStatus(peer: PeerFacts, now: number): PeerStatus {
     retryInSeconds: call?.name === 'waiting' ? Math.max(0, Math.round((call.until - now) / 1000)) : null,
     upSeconds: peer.upSince === null ? null : Math.floor((now - peer.upSince) / 1000),
     traffic: peer.traffic,
+    mtu: peer.mtu,
+    proofAddresses: peer.config.proofAddresses,
     ike: peer.ike,
   };
 }

@@ -45,6 +45,11 @@ export class RemotePlane {
     });
   }
 
+  /** Of the process that has the plane. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   call<Result = unknown>(name: string, ...values: readonly unknown[]): Promise<Result> {
     const id = this.#nextId;
     this.#nextId += 1;

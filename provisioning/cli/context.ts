@@ -6,7 +6,7 @@ import type { ConfigurationChange } from '../compile/store.ts';
 import { type Database, openDatabase } from '../db/database.ts';
 import { type ChangeRequest, change, type Outcome } from '../facts/change.ts';
 import type { Edit } from '../facts/edit.ts';
-import { type RecordDifference, recordDifferences } from '../facts/revisions.ts';
+import type { RecordDifference } from '../facts/revisions.ts';
 import { databaseAddress, type PortalSettings, readSettings } from '../settings/settings.ts';
 import { cell, type Output, show } from './output.ts';
 
@@ -54,18 +54,17 @@ export async function changeAndShow<T>(
 ): Promise<Outcome<T>> {
   return context.withDatabase(async (database) => {
     const outcome = await change(database, requestBy(context, summary), work);
-    const records = await recordDifferences(database.queries, outcome.changes.slice(0, 100));
-    show(context.output, outcomeJson(outcome, records), outcomeText(context, outcome, records));
+    show(context.output, outcomeJson(outcome), outcomeText(context, outcome));
     return outcome;
   });
 }
 
-function outcomeJson(outcome: Outcome<unknown>, records: readonly RecordDifference[]) {
-  const { revision, configurations } = outcome;
+function outcomeJson({ revision, records, configurations }: Outcome<unknown>) {
   return { revision, records, configurations: configurations.map(({ device, revision }) => ({ device, revision })) };
 }
 
-function outcomeText(context: Context, outcome: Outcome<unknown>, records: readonly RecordDifference[]): string {
+function outcomeText(context: Context, outcome: Outcome<unknown>): string {
+  const { records } = outcome;
   if (outcome.revision === null) return 'nothing to change\n';
   const more = outcome.changes.length - records.length;
   const lines = records.map(recordText).join('') + (more > 0 ? `and ${more} more records\n` : '');

@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Database } from '../db/database.ts';
-import { addCode, codeFrom, enrolmentToken } from '../facts/enrolment.ts';
 import { addFactoryKey, redirectDevice, revokeDevice } from '../facts/fleet.ts';
 import { kinds } from '../facts/kinds.ts';
 import { rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
+import { makeCode } from '../fleet/code.ts';
 import { fleetPage, fleetSummary } from '../fleet/page.ts';
 import { qrText } from '../fleet/qr.ts';
 import { sendWelcome } from '../mail/welcome.ts';
@@ -68,38 +67,12 @@ function enrolCodeCommand(program: Command): void {
       const context = contextOf(command);
       await context.withDatabase(async (database) => {
         const lifetimeSeconds = wholeNumber(options.hours, 'hours') * 3600;
-        const made = await makeCode(database, device, lifetimeSeconds);
+        const made = await makeCode(database, { device, now: Date.now(), lifetimeSeconds });
         if (options.mail) await sendWelcome(database, context.settings(), { device, ...made, now: Date.now() });
         const qr = options.qr ? `${qrText(made.token)}\n` : '';
         show(context.output, made, `${qr}moat enroll ${made.token}\ngood until ${time(made.expiresAt)} UTC, once\n`);
       });
     });
-}
-
-export interface MadeCode {
-  readonly code: string;
-  readonly token: string;
-  readonly expiresAt: number;
-}
-
-async function makeCode(database: Database, device: string, lifetimeSeconds: number): Promise<MadeCode> {
-  const code = codeFrom(randomBytes(20));
-  const now = Date.now();
-  await addCode(database, { device, code, now, lifetimeSeconds });
-  const token = await tokenFor(database, device, code);
-  return { code, token, expiresAt: now + lifetimeSeconds * 1000 };
-}
-
-async function tokenFor({ queries }: Database, device: string, code: string): Promise<string> {
-  const portal = await queries
-    .selectFrom('devices')
-    .innerJoin('sites', 'sites.id', 'devices.siteId')
-    .innerJoin('portals', 'portals.id', 'sites.portalId')
-    .select(['portals.apiUrls', 'portals.apiKey'])
-    .where('devices.name', '=', device)
-    .executeTakeFirstOrThrow();
-  const [url = ''] = JSON.parse(portal.apiUrls) as string[];
-  return enrolmentToken(url, portal.apiKey, code);
 }
 
 function showCommand(program: Command): void {
@@ -141,5 +114,3 @@ async function showDevice({ output }: Context, { queries }: Database, name: stri
   const text = `${fieldList(record)}\n${status ? fieldList({ ...status, seenAt: time(status.seenAt) }) : 'never seen\n'}`;
   show(output, { ...record, status: status ?? null, configuration: body }, text);
 }
-
-export { makeCode };

@@ -6,8 +6,10 @@ import { completionScript } from './completion.ts';
 import { fleetCommands } from './fleet.ts';
 import { historyCommands } from './history.ts';
 import { initCommand } from './init.ts';
+import { operatorCommands } from './operators.ts';
 import { refusalText } from './output.ts';
 import { addRecordCommands } from './records.ts';
+import { runCommand } from './run.ts';
 import { transferCommands } from './transfer.ts';
 
 function portalProgram(): Command {
@@ -16,11 +18,13 @@ function portalProgram(): Command {
     .option('--dir <folder>', "the portal's folder (default: MOAT_PORTAL_DIR, or /var/lib/moat-portal)")
     .option('--json', 'JSON for programs');
   initCommand(program);
+  runCommand(program);
   addRecordCommands(program);
   fleetCommands(program);
   historyCommands(program);
   transferCommands(program);
   backupCommands(program);
+  operatorCommands(program);
   program
     .command('completion')
     .description('shell completion: source <(portal completion)')

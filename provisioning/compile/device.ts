@@ -5,9 +5,9 @@
 
 import { ConfigError } from '../../appliance/config/problems.ts';
 import { parseConfig } from '../../appliance/config/schema.ts';
-import { familyOf, ipFromNumber, ipToNumber, parsePrefix } from '../../appliance/lib/ip.ts';
 import { canonicalJson } from '../facts/records.ts';
 import { Refusal } from '../facts/refusal.ts';
+import { lanSections, mainRanges, ownAddress } from './lan.ts';
 import { merge } from './merge.ts';
 
 type Section = Readonly<Record<string, unknown>>;
@@ -40,29 +40,21 @@ export interface DeviceFacts {
 const privateKeyFile = 'identity.key';
 
 /**
- * What the portal works out for each part of a configuration, by its name there. Settings are laid over it. A LAN service
- * whose schema joins `appliance/config/schema.ts` gets its row here.
+ * What the portal works out for each part of a configuration, by its name there; settings are laid over it. The LAN's parts
+ * are in `lan.ts`: a service whose schema joins `appliance/config/schema.ts` gets its row there.
  */
 const slices: Readonly<Record<string, (facts: DeviceFacts) => Section>> = {
   identity: (facts) => ({ id: facts.ikeId, privateKeyFile }),
-  tunnel: (facts) => ({ networks: facts.ranges, sourceAddresses: ownAddresses(facts.ranges) }),
+  tunnel: (facts) => ({ networks: facts.ranges, sourceAddresses: mainRanges(facts.ranges).map(ownAddress) }),
 };
-
-/** The box takes the first host address of its first range of each family. */
-function ownAddresses(ranges: readonly string[]): string[] {
-  const first = ([4, 6] as const).flatMap((family) => ranges.find((range) => familyOf(range) === family) ?? []);
-  return first.map((range) => {
-    const { address, length } = parsePrefix(range);
-    const family = familyOf(address);
-    const single = length === (family === 4 ? 32 : 128);
-    return ipFromNumber(ipToNumber(address) + (single ? 0n : 1n), family);
-  });
-}
 
 /** The configuration without its revision. @throws {Refusal} when the box would refuse it. */
 export function compileDevice(facts: DeviceFacts): string {
-  const { peer = {}, ...settings } = merge(...facts.settings);
-  const worked = Object.fromEntries(Object.entries(slices).map(([name, slice]) => [name, slice(facts)]));
+  const { peer = {}, lan, ...settings } = merge(...facts.settings);
+  const worked = {
+    ...Object.fromEntries(Object.entries(slices).map(([name, slice]) => [name, slice(facts)])),
+    ...lanSections(lan, { ...facts, corporate: facts.portal.networks }),
+  };
   const { name, ikeId, publicKey, addresses, networks } = facts.portal;
   const portal = merge(peer as Section, { name, id: ikeId, publicKey, addresses, networks });
   const config = { ...merge(worked, settings), role: 'home', name: facts.name, peers: [portal] };

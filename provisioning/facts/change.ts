@@ -10,6 +10,7 @@ import { type Change, Edit } from './edit.ts';
 import { kinds } from './kinds.ts';
 import { chunksOf, labelsOf } from './records.ts';
 import { Refusal } from './refusal.ts';
+import { type RecordDifference, recordDifferences } from './revisions.ts';
 
 export interface ChangeRequest {
   /** Who: an operator's name, `root@cli`, or `device NAME`. */
@@ -29,9 +30,13 @@ export interface Outcome<T> {
   /** null when nothing changed. */
   readonly revision: number | null;
   readonly changes: readonly LabelledChange[];
+  /** The first of them as people see them. */
+  readonly records: readonly RecordDifference[];
   readonly configurations: readonly ConfigurationChange[];
   readonly result: T;
 }
+
+const shownRecords = 200;
 
 /** Carries the outcome of a preview out of the transaction that it rolls back. */
 class Preview<T> extends Error {
@@ -65,7 +70,7 @@ async function perform<T>(tx: Tx, request: ChangeRequest, work: (edit: Edit) => 
   const edit = new Edit(tx, request.now);
   const result = await work(edit);
   const { changes } = edit;
-  if (changes.length === 0) return { revision: null, changes: [], configurations: [], result };
+  if (changes.length === 0) return { revision: null, changes: [], records: [], configurations: [], result };
   const revision = (await lastRevision(tx)) + 1;
   const configurations = await recompile(tx, await affectedDevices(tx, changes), revision);
   const labelled = await label(tx, changes);
@@ -86,7 +91,9 @@ async function perform<T>(tx: Tx, request: ChangeRequest, work: (edit: Edit) => 
       )
       .execute();
   }
-  return { revision, changes: labelled, configurations, result };
+  // Here, where the records of a preview are still to be seen.
+  const records = await recordDifferences(tx, labelled.slice(0, shownRecords));
+  return { revision, changes: labelled, records, configurations, result };
 }
 
 /** Counted without gaps: the writer's turn (see `Database.write`) is ours. */

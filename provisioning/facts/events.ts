@@ -1,5 +1,5 @@
 /** What happened, for people: enrolled, went silent, refused a configuration. Bounded; revisions are the history. */
-import type { Queries } from '../db/database.ts';
+import type { Database, Queries } from '../db/database.ts';
 
 export const eventKinds = [
   'enrolled',
@@ -14,6 +14,7 @@ export const eventKinds = [
   'releaseStopped',
   'login',
   'loginRefused',
+  'operatorsChanged',
   'mailSent',
   'mailFailed',
 ] as const;
@@ -33,6 +34,11 @@ export async function addEvents(queries: Queries, events: readonly PortalEvent[]
   if (events.length === 0) return;
   const rows = events.map((event) => ({ ...event, detail: event.detail.slice(0, longestDetail) }));
   await queries.insertInto('events').values(rows).execute();
+}
+
+/** In a transaction of its own. */
+export function noteEvents(database: Database, events: readonly PortalEvent[]): Promise<void> {
+  return database.write((tx) => addEvents(tx, events));
 }
 
 export interface EventFilter {

@@ -29,16 +29,23 @@ async function livePools(edit: Edit): Promise<Row[]> {
 }
 
 /** A further range for a site: of a pool that is newer than the site. */
-async function addRange(edit: Edit, { pool: poolName, site: siteName }: FactRecord): Promise<number> {
-  const pool = await edit.named('pool', String(poolName));
-  const site = await edit.named('site', String(siteName));
+async function addRange(edit: Edit, record: FactRecord): Promise<number> {
+  const pool = await edit.named('pool', textOf(record, 'pool'));
+  const site = await edit.named('site', textOf(record, 'site'));
   if (pool.archivedAt !== null || site.archivedAt !== null) refuse('', 'pool or site is archived', 'conflict');
   await assignRange(edit, poolShape(pool), site);
   return site.id;
 }
 
+/** Before the record's schema has been asked. @throws {Refusal} */
+export function textOf(record: FactRecord, field: string): string {
+  const value = record[field];
+  return typeof value === 'string' ? value : refuse(field, 'expected text in quotes');
+}
+
 /** `customer` instead of `site`: the device's home becomes a site of the same name. */
 async function addDevice(edit: Edit, record: FactRecord): Promise<number> {
+  for (const field of ['customer', 'name', 'site']) if (record[field] !== undefined) textOf(record, field);
   const { customer, policy, portal, ...device } = record;
   const site = device.site ?? (await siteForDevice(edit, record));
   if (device.site !== undefined && (customer ?? policy ?? portal) !== undefined) {

@@ -84,12 +84,13 @@ interface AnyChange {
 
 /** Field by field, with references by label, as people wrote them. */
 export async function recordDifferences(queries: Queries, changes: readonly AnyChange[]): Promise<RecordDifference[]> {
-  return Promise.all(
-    changes.map(async ({ kind, label, before, after }) => {
-      const [was, is] = await Promise.all([before, after].map((row) => asRecord(queries, kinds[kind], row)));
-      return { kind, label, what: whatHappened(before, after), fields: differences(was ?? {}, is ?? {}) };
-    }),
-  );
+  const found: RecordDifference[] = [];
+  for (const { kind, label, before, after } of changes) {
+    const was = await asRecord(queries, kinds[kind], before);
+    const is = await asRecord(queries, kinds[kind], after);
+    found.push({ kind, label, what: whatHappened(before, after), fields: differences(was ?? {}, is ?? {}) });
+  }
+  return found;
 }
 
 async function asRecord(queries: Queries, kind: Kind, row: Row | null): Promise<unknown> {

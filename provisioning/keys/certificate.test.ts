@@ -41,3 +41,13 @@ test('a P-256 certificate names what a browser may call it by', () => {
   assert.equal(certificate.checkHost('portal.example'), 'portal.example');
   assert.equal(certificate.checkHost('other.example'), undefined);
 });
+
+test('every length takes as few octets as it needs (DER)', () => {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  for (const size of [1, 40, 63]) {
+    const dnsNames = ['a'.repeat(size), 'b'.repeat(63)];
+    const { raw } = new X509Certificate(selfSignedCertificate({ privateKey, commonName: 'p', dnsNames, serial }));
+    assert.ok(raw.subarray(0, 2).equals(Buffer.of(0x30, 0x82)));
+    assert.equal(raw.indexOf(Buffer.of(0x30, 0x82, 0x00)), -1);
+  }
+});

@@ -27,8 +27,10 @@ const tag = {
 
 function der(type: number, ...parts: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(parts);
-  const long = Buffer.from(body.length.toString(16).padStart(4, '0'), 'hex');
-  const length = body.length < 128 ? Buffer.of(body.length) : Buffer.concat([Buffer.of(0x82), long]);
+  // X.690 10.1: the length in as few octets as it needs; Chromium refuses what OpenSSL forgives.
+  const digits = body.length.toString(16);
+  const octets = Buffer.from(digits.length % 2 ? `0${digits}` : digits, 'hex');
+  const length = body.length < 128 ? octets : Buffer.concat([Buffer.of(0x80 | octets.length), octets]);
   return Buffer.concat([Buffer.of(type), length, body]);
 }
 

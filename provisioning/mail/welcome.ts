@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createTransport } from 'nodemailer';
 import type { Database } from '../db/database.ts';
-import { addEvents } from '../facts/events.ts';
+import { noteEvents } from '../facts/events.ts';
 import { refuse } from '../facts/refusal.ts';
 import { qrSvg } from '../fleet/qr.ts';
 import { inFolder, type PortalSettings } from '../settings/settings.ts';
@@ -41,9 +41,7 @@ export async function sendWelcome(database: Database, settings: PortalSettings, 
     ],
   };
   const where = await deliver(settings, mail, `${now}-${device}.eml`);
-  await addEvents(database.queries, [
-    { at: now, kind: 'mailSent', device, detail: `welcome mail to ${customer.email}` },
-  ]);
+  await noteEvents(database, [{ at: now, kind: 'mailSent', device, detail: `welcome mail to ${customer.email}` }]);
   return where;
 }
 

@@ -1,6 +1,6 @@
 /** Reads what `export.ts` writes: all of it or, when one line is wrong, nothing. */
 import type { Edit } from '../facts/edit.ts';
-import { addFactoryKey, addRecord } from '../facts/fleet.ts';
+import { addFactoryKey, addRecord, textOf } from '../facts/fleet.ts';
 import { isKindName, type KindName, kinds } from '../facts/kinds.ts';
 import { poolShape, putRange, rangeOfSlot, slotOfRange } from '../facts/pools.ts';
 import { type FactRecord, findRow, type Row } from '../facts/records.ts';
@@ -69,15 +69,17 @@ async function importOne(edit: Edit, line: FactRecord, options: ImportOptions): 
 }
 
 async function isThere(edit: Edit, kind: KindName, record: FactRecord): Promise<boolean> {
-  const label = kinds[kind].label.map((field) => String(record[field])).join('/');
+  const label = kinds[kind].label.map((field) => textOf(record, field)).join('/');
   return (await findRow(edit.tx, kinds[kind], label)) !== undefined;
 }
 
 /** The very range, not a new one: the home's devices keep their addresses. */
-async function importRange(edit: Edit, { pool: poolName, site: siteName, prefix, slot }: FactRecord): Promise<void> {
-  const pool = poolShape(await edit.named('pool', String(poolName)));
-  const site = await edit.named('site', String(siteName));
-  const found = asPrefix(() => slotOfRange(pool, String(prefix)));
+async function importRange(edit: Edit, record: FactRecord): Promise<void> {
+  const pool = poolShape(await edit.named('pool', textOf(record, 'pool')));
+  const site = await edit.named('site', textOf(record, 'site'));
+  const prefix = textOf(record, 'prefix');
+  const { slot } = record;
+  const found = asPrefix(() => slotOfRange(pool, prefix));
   if (slot !== undefined && slot !== found)
     refuse('slot', `expected ${found}: that is where ${prefix} lies in the pool`);
   await putFreeRange(edit, pool, site, found);

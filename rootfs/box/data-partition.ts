@@ -44,7 +44,8 @@ export function mountData(device: string | null): DataReport {
 }
 
 function check(device: string): { step: DataStep; detail: string } {
-  const quick = run('e2fsck', ['-p', device]);
+  // Always the whole check: a partition that was spoiled from outside still says of itself that it is clean.
+  const quick = run('e2fsck', ['-f', '-p', device]);
   const first = afterCheck(quick.exitCode, false);
   if (first !== 'repair') return { step: first, detail: quick.output };
   const thorough = run('e2fsck', ['-f', '-y', device]);
@@ -52,6 +53,7 @@ function check(device: string): { step: DataStep; detail: string } {
 }
 
 function afterMount(device: string, step: DataStep, detail: string): DataReport {
+  if (!isWritable()) return restore(device, 'the data partition cannot be written');
   const cleared = space();
   if (isFull(cleared)) {
     for (const name of disposable) emptyFolder(join('/var', name));
@@ -130,6 +132,18 @@ function space() {
 function emptyFolder(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+function isWritable(): boolean {
+  try {
+    mkdirSync(join('/var', 'lib/moat'), { recursive: true, mode: 0o755 });
+    writeFileSync('/var/lib/moat/.probe', 'x');
+    rmSync('/var/lib/moat/.probe');
+    return true;
+  } catch (error) {
+    // A full partition is another matter, with a milder cure.
+    return (error as NodeJS.ErrnoException).code === 'ENOSPC';
+  }
 }
 
 function lastLines(text: string): string {

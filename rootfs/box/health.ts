@@ -12,8 +12,8 @@ import type { BoxSettings } from './seed.ts';
 
 const stateFolder = '/var/lib/moat/state';
 const configFolder = '/run/moat/config';
-/** An update that does not work is gone five minutes after it was first booted; the kernel's part comes off. */
-const trialSeconds = 240;
+/** From when the box is up; with the start before it, an update that does not work is gone within five minutes. */
+const trialSeconds = 180;
 const pollMs = 2000;
 const pageTimeoutMs = 20_000;
 
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   for (;;) {
     const work = judgeWork(await facts(box), box);
     if (work.ok) return succeeded(isTrial);
-    if (isTrial && uptimeSeconds() > trialSeconds) return failed(work.reason, work.sentence);
+    if (isTrial && performance.now() > trialSeconds * 1000) return failed(work.reason, work.sentence);
     await pause(pollMs);
   }
 }

@@ -7,12 +7,15 @@ import { mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'nod
 import { ed25519PublicText } from '../../appliance/config/files.ts';
 import { mountData } from './data-partition.ts';
 import { mustRun, partition, readText, readVault, run, writeVault } from './disk.ts';
-import { assignSides, networkFiles, type Port, renames } from './ports.ts';
+import { assignSides, networkFiles, type Port, renames, type Sides } from './ports.ts';
 import { writeReport } from './report.ts';
 import { keyFile, parseSeed, type Seed } from './seed.ts';
 
 const configFolder = '/run/moat/config';
 const fat = '/run/moat/fat';
+const portsTimeoutMs = 30_000;
+const portsQuietMs = 3000;
+const portsPollMs = 200;
 
 function main(): void {
   const data = mountData(attempt(() => partition('moat-data')));
@@ -22,7 +25,7 @@ function main(): void {
   const edited = readFat();
   const { seed, text, problem } = chooseSeed(edited, vault.lastGood);
   if (problem !== null) say(`moat.toml: ${problem.replaceAll('\n', '; ')}`);
-  const listed = listPorts();
+  const listed = awaitPorts(vault.ports);
   const ports = assignSides(listed, vault.ports);
   writeVault({ ...vault, identityKey, ports: ports ?? vault.ports });
   writeConfiguration(seed, text, identityKey);
@@ -105,6 +108,26 @@ function listPorts(): Port[] {
       return [];
     return [{ name, address, path: path.replace(/\/net\/[^/]*$/, '') }];
   });
+}
+
+/**
+ * Drivers load while this runs. Known ports are waited for by address; a box that has none yet waits until no more
+ * appear for a while, because the first by where it sits is the wild side.
+ */
+function awaitPorts(remembered: Sides | null): Port[] {
+  let found = listPorts();
+  let quietSince = performance.now();
+  const deadline = quietSince + portsTimeoutMs;
+  while (performance.now() < deadline) {
+    const known =
+      remembered && [remembered.wild, remembered.work].every((at) => found.some(({ address }) => address === at));
+    if (known || (found.length >= 2 && performance.now() - quietSince > portsQuietMs)) break;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, portsPollMs);
+    const now = listPorts();
+    if (now.length !== found.length) quietSince = performance.now();
+    found = now;
+  }
+  return found;
 }
 
 function writeNetwork(lanAddresses: readonly string[]): void {

@@ -10,10 +10,12 @@ const hostNames = ['pc', 'moat', 'home-router', 'internet', 'portal', 'corp'];
 export async function check(names: readonly string[]): Promise<void> {
   await requireMachine();
   const all = await loadStories();
-  const unknown = names.find((name) => !all.some((story) => story.name === name));
+  // `mtu` also means `mtu-loss` and its like.
+  const named = (name: string) => all.filter((story) => story.name === name || story.name.startsWith(`${name}-`));
+  const unknown = names.find((name) => named(name).length === 0);
   if (unknown !== undefined)
     throw new LabError(`there is no story '${unknown}': ${all.map(({ name }) => name).join(', ')}`);
-  const chosen = names.length === 0 ? all : names.flatMap((name) => all.filter((story) => story.name === name));
+  const chosen = names.length === 0 ? all : names.flatMap(named);
   const began = performance.now();
   for (const story of chosen) {
     if (await play(story, console.log)) continue;
@@ -36,7 +38,9 @@ export async function execute(host: string, command: readonly string[], id?: str
 }
 
 function chooseWorld(id: string | undefined): WorldState {
-  const running = listStates().filter(isRunning);
+  const running = listStates()
+    .filter(isRunning)
+    .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
   const found = id === undefined ? running.at(-1) : running.find((state) => state.id === id);
   if (found) return found;
   const names = running.map((state) => state.id).join(', ');

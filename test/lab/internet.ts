@@ -125,7 +125,9 @@ export class Internet extends Host {
   }
 
   async #set(direction: Direction, impairment: Impairment): Promise<void> {
-    await this.#ask({ set: direction, ...toWire(impairment) });
+    // The same sequence in both directions would lose the answer whenever it lost the question.
+    const seed = impairment.seed === undefined ? undefined : impairment.seed * 2 + directions.indexOf(direction) + 1;
+    await this.#ask({ set: direction, ...toWire(impairment), seed });
   }
 
   async #ask(request: object): Promise<Record<string, unknown>> {
@@ -159,7 +161,6 @@ function toWire(impairment: Impairment): Record<string, unknown> {
     eatIcmp: icmp === 'eaten',
     eatFragments: impairment.fragments === 'eaten',
     block: block?.map(blockOnWire),
-    seed: impairment.seed,
   };
 }
 

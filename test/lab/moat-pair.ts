@@ -92,6 +92,9 @@ function keyFile(world: World, end: 'home' | 'portal', credentials: Credentials)
 const trust = (credentials: Credentials, peer: 'home' | 'portal') =>
   credentials.kind === 'psk' ? { psk: credentials.secret } : { publicKey: credentials[peer].publicKey };
 
+/** IKE itself keeps trying for a minute; on a bad path it may need it. */
+const patienceMs = 90_000;
+
 /** Starts both ends and waits until the tunnel is up. `watch` sees each moat as soon as it runs. */
 export async function startMoats(
   world: World,
@@ -104,7 +107,7 @@ export async function startMoats(
   watch('portal', portal);
   const home = await Moat.start(world.moat, { config: homeConfig(world, credentials, wishes.home) });
   watch('home', home);
-  await home.up();
-  await portal.up();
+  await home.up(patienceMs);
+  await portal.up(patienceMs);
   return { home, portal };
 }

@@ -22,13 +22,18 @@ export interface Story {
 
 const folder = new URL('stories/', import.meta.url);
 
-/** All stories, in the order of their files' names. */
+/** What the others stand on. */
+const first = ['plain', 'servers', 'peers', 'tunnel'];
+
+/** All stories: first those that the others stand on, then by name. */
 export async function loadStories(): Promise<Story[]> {
   const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
   const modules = await Promise.all(
     files.sort().map((name) => import(new URL(name, folder).href) as Promise<{ story: Story }>),
   );
-  return modules.map((module) => module.story);
+  const stories = modules.map((module) => module.story);
+  const rank = ({ name }: Story) => (first.includes(name) ? first.indexOf(name) : first.length);
+  return stories.toSorted((a, b) => rank(a) - rank(b));
 }
 
 export type Print = (line: string) => void;

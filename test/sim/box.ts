@@ -32,6 +32,8 @@ export class Box {
   #armedFor = Number.POSITIVE_INFINITY;
   #generation = 0;
   #nextNumber = 0;
+  #address: string;
+  #path: Path | null = null;
   readonly attempted: number[] = [];
   readonly received: number[] = [];
   /** Off while a scenario closes the tunnel for good. */
@@ -39,6 +41,7 @@ export class Box {
 
   constructor(parts: BoxParts) {
     this.#parts = parts;
+    this.#address = parts.address;
     this.endpoint = this.#boot();
     this.dataplane = new Dataplane(this.#everUsed, parts.fail);
     parts.internet.attach(parts.address, (datagram, path) => this.#receive(datagram, path));
@@ -67,9 +70,19 @@ export class Box {
     for (const peer of this.#parts.peers) this.endpoint.setPeer({ ...peer, lifetimes });
   }
 
+  /** The box is at another address from now on; whether IKE is told is up to the scenario. */
+  readdress(address: string, path: Path): void {
+    this.#parts.internet.detach(this.#address);
+    this.#address = address;
+    this.#path = path;
+    this.#parts.internet.attach(address, (datagram, from) => this.#receive(datagram, from));
+    const { calls } = this.#parts;
+    if (calls) this.step({ kind: 'move', peer: calls.peer, path });
+  }
+
   call(): void {
     const { calls } = this.#parts;
-    if (calls) this.step({ kind: 'initiate', ...calls });
+    if (calls) this.step({ kind: 'initiate', peer: calls.peer, path: this.#path ?? calls.path });
   }
 
   step(event: IkeEvent): undefined {
@@ -80,10 +93,14 @@ export class Box {
   }
 
   #perform(effect: IkeEffect): void {
-    const { internet } = this.#parts;
-    if (effect.kind === 'send') internet.send({ kind: 'ike', bytes: effect.bytes }, effect.path);
+    if (effect.kind === 'send') this.#send({ kind: 'ike', bytes: effect.bytes }, effect.path);
     else if (effect.kind === 'report') this.#onReport(effect.report);
     else this.dataplane.perform(effect);
+  }
+
+  /** The kernel sends nothing from an address that the box has not. */
+  #send(datagram: Datagram, path: Path): void {
+    if (path.local.address === this.#address) this.#parts.internet.send(datagram, path);
   }
 
   #onReport(report: IkeReport): void {
@@ -129,6 +146,6 @@ export class Box {
     this.#nextNumber += 1;
     this.attempted.push(number);
     const sealed = this.dataplane.seal(number);
-    if (sealed) this.#parts.internet.send({ kind: 'esp', ...sealed.packet }, sealed.path);
+    if (sealed) this.#send({ kind: 'esp', ...sealed.packet }, sealed.path);
   }
 }

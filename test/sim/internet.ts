@@ -58,6 +58,11 @@ export class Internet {
     this.#hosts.set(address, receiver);
   }
 
+  /** What is still under way to it gets lost. */
+  detach(address: string): void {
+    this.#hosts.delete(address);
+  }
+
   addNat(inside: string, outside: string): void {
     this.#nats.push({ inside, outside, ports: new Map() });
   }

@@ -29,11 +29,18 @@ function algorithms(chance: Chance): { ike: IkeAlgorithms; esp: EspAlgorithms } 
   // ECP-256 is the cheaper one here, so most worlds use it; the others prove that it makes no difference.
   const only: readonly KeyExchange[] = chance.happens(0.8) ? ['ecp256'] : ['x25519', 'ecp256'];
   const cipher = chance.pick(ciphers);
+  const hybrid = chance.happens(0.3) ? ({ additionalKeyExchanges: ['mlkem768', 'none'] } as const) : {};
   return {
-    ike: { ciphers: [cipher, ...ciphers], prfs: [chance.pick(['hmac-sha2-256', 'hmac-sha2-384'])], keyExchanges: only },
+    ike: {
+      ciphers: [cipher, ...ciphers],
+      prfs: [chance.pick(['hmac-sha2-256', 'hmac-sha2-384'])],
+      keyExchanges: only,
+      ...hybrid,
+    },
     esp: {
       ciphers: [cipher],
       keyExchanges: chance.happens(0.5) ? only : [...only, 'none'],
+      ...hybrid,
       esn: chance.pick([[true, false], [true], [false]]),
     },
   };

@@ -17,6 +17,13 @@ const shuffled = { loss: 0, duplication: 0.2, delay: { least: 1, most: 900 } };
 const awful = { loss: 0.2, duplication: 0.2, delay: { least: 1, most: 1_500 } };
 const quick = { childRekeySeconds: 20, ikeRekeySeconds: 50 };
 
+const hybrid = { additionalKeyExchanges: ['mlkem768', 'none'] } as const;
+/** ML-KEM in every key exchange: rekeys take two exchanges, with all that can come between them. */
+const quantum = {
+  ike: { ciphers: ['aes-256-gcm-16'], prfs: ['hmac-sha2-256'], keyExchanges: ['ecp256'], ...hybrid },
+  esp: { ciphers: ['aes-256-gcm-16'], keyExchanges: ['ecp256'], esn: [true, false], ...hybrid },
+} as const;
+
 function establish(world: World): void {
   for (const box of world.boxes) box.call();
   world.run(2);
@@ -43,6 +50,18 @@ function withoutLoss(world: World, work: () => void): void {
   world.stopTraffic();
   world.run(3);
   nothingLost(world, from);
+}
+
+/** No SA was lost on the way, and after the last move packets arrive again within two seconds. */
+function stayedUp(world: World): void {
+  const lost = world.reports.filter(({ report }) => report.kind === 'ikeClosed' || report.kind === 'failed');
+  if (lost.length > 0) world.problems.push(`${lost.length} IKE SAs were lost while roaming`);
+  for (const box of world.boxes) {
+    const recent = box.received.slice(-8);
+    if (recent.some((number, i) => i > 0 && number - (recent[i - 1] ?? 0) > 3)) {
+      world.problems.push(`${box.name} received ${recent.join(', ')} after the last move`);
+    }
+  }
 }
 
 /** Both ends rekey within a few round trips of each other, so that every overlap comes up. */
@@ -109,6 +128,33 @@ export const scenarios: readonly Scenario[] = [
     options: { weather: jitter },
     play: (world) => withoutLoss(world, () => collide(world, ['child', 'ike'], ['ike', 'child'])),
     settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-child',
+    options: { weather: jitter, peer: quantum },
+    play: (world) => withoutLoss(world, () => collide(world, ['child'], ['child'])),
+    settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-ike',
+    options: { weather: jitter, peer: quantum },
+    play: (world) => withoutLoss(world, () => collide(world, ['ike'], ['ike'])),
+    settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-mixed',
+    options: { weather: jitter, peer: quantum, nat: true },
+    play: (world) => withoutLoss(world, () => collide(world, ['child', 'ike'], ['ike', 'child'])),
+    settleSeconds: 70,
+  },
+  {
+    name: 'hybrid-awful',
+    options: { weather: awful, peer: quantum },
+    play: (world) => {
+      establish(world);
+      turmoil(world, 90);
+    },
+    settleSeconds: 150,
   },
   {
     name: 'collide-lossy',
@@ -218,6 +264,35 @@ export const scenarios: readonly Scenario[] = [
       world.stopTraffic();
     },
     settleSeconds: 90,
+  },
+  {
+    name: 'roam',
+    options: { weather: jitter },
+    play: (world) => {
+      establish(world);
+      world.startTraffic();
+      collide(world, ['child'], ['ike']);
+      for (const [i, address] of ['203.0.113.50', '203.0.113.51', '203.0.113.52'].entries()) {
+        world.after(world.chance.between(0, 0.3) + i * 4, `home moves to ${address}`, () => world.roam(address));
+      }
+      world.run(14);
+      world.stopTraffic();
+      stayedUp(world);
+    },
+    settleSeconds: 80,
+  },
+  {
+    name: 'roam-lossy',
+    options: { weather: lossy },
+    play: (world) => {
+      establish(world);
+      world.run(20);
+      for (const [i, address] of ['203.0.113.50', '203.0.113.51', '203.0.113.52'].entries()) {
+        world.after(world.chance.between(0, 2) + i * 3, `home moves to ${address}`, () => world.roam(address));
+      }
+      turmoil(world, 40);
+    },
+    settleSeconds: 150,
   },
   { name: 'cookies', options: { endpoint: { cookieThreshold: 0 }, nat: true }, play: establish, settleSeconds: 1 },
   {

@@ -117,6 +117,11 @@ export class World {
     for (const box of this.boxes) box.setLifetimes(lifetimes);
   }
 
+  /** Home gets another address, from which what it sends arrives at once. */
+  roam(address: string): void {
+    this.home.readdress(address, { local: { address, port: 4500 }, remote: { address: portalAddress, port: 4500 } });
+  }
+
   after(seconds: number, what: string, run: () => void): void {
     this.clock.at(this.clock.now + seconds * 1000, () => {
       this.note(`-- ${what}`);

@@ -43,6 +43,13 @@ test('ECP-256 (RFC 5903 8.1)', () => {
   assert.equal(agreed(r, i.publicValue), shared);
 });
 
+test('both ends come to the same secret', () => {
+  for (const method of ['x25519', 'ecp256'] as const) {
+    const [a, b] = [generateKeyPair(method, random), generateKeyPair(method, random)];
+    assert.equal(agreed(a, b.publicValue), agreed(b, a.publicValue));
+  }
+});
+
 test('public values of a wrong length, no point, or of small order come to nothing', () => {
   const bad: Record<KeyExchange, Uint8Array[]> = {
     x25519: [

@@ -1,7 +1,7 @@
 import { concat, Reader } from '../../lib/bytes.ts';
 import type { EspCipher } from '../../lib/esp-sa.ts';
 import { Secret } from '../../lib/secret.ts';
-import type { IkeCipher, KeyExchange, Prf } from '../api.ts';
+import type { AdditionalKeyExchange, IkeCipher, KeyExchange, Prf } from '../api.ts';
 import { keyMaterialLength } from './aead.ts';
 import { prfLength, prfOf, prfPlus } from './prf.ts';
 
@@ -10,6 +10,7 @@ export interface IkeSuite {
   readonly cipher: IkeCipher;
   readonly prf: Prf;
   readonly keyExchange: KeyExchange;
+  readonly additionalKeyExchange: AdditionalKeyExchange | null;
 }
 
 /** RFC 7296 2.14; an AEAD has no SK_ai and SK_ar. */
@@ -26,6 +27,8 @@ export interface KeyInput {
   readonly nonces: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
   readonly spis: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
   readonly shared: Secret;
+  /** Of the additional key exchanges in the same exchange (RFC 9370 2.2.4). Wiped. */
+  readonly additional: readonly Secret[];
 }
 
 /** RFC 7296 2.14: SKEYSEED = prf(Ni | Nr, g^ir). Wipes `shared`. */
@@ -35,10 +38,12 @@ export function ikeKeys(input: KeyInput): IkeKeys {
   return expand(input, seed);
 }
 
-/** RFC 7296 2.18: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr), with the prf of the old SA. Wipes `shared`. */
+/** RFC 7296 2.18: SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr | additional secrets (RFC 9370 2.2.4)), with the prf of the old SA. Wipes `shared`. */
 export function rekeyedIkeKeys(input: KeyInput, old: { readonly prf: Prf; readonly d: Secret }): IkeKeys {
   const { initiator, responder } = input.nonces;
-  const seed = prfOf(old.prf, old.d.reveal(), input.shared.reveal(), initiator, responder);
+  const more = input.additional.map((secret) => secret.reveal());
+  const seed = prfOf(old.prf, old.d.reveal(), input.shared.reveal(), initiator, responder, ...more);
+  for (const secret of input.additional) secret.wipe();
   return expand(input, seed);
 }
 
@@ -79,13 +84,17 @@ export interface ChildKeyInput {
   readonly nonces: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
   /** Null without forward secrecy. Wiped. */
   readonly shared: Secret | null;
+  /** As in `KeyInput`. */
+  readonly additional: readonly Secret[];
 }
 
 /** RFC 7296 2.17: KEYMAT = prf+(SK_d, [g^ir (new) |] Ni | Nr). */
 export function childKeys(input: ChildKeyInput): ChildKeys {
   const length = keyMaterialLength(input.cipher);
   const shared = input.shared?.reveal() ?? new Uint8Array();
-  const seed = concat(shared, input.nonces.initiator, input.nonces.responder);
+  const more = input.additional.map((secret) => secret.reveal());
+  const seed = concat(shared, input.nonces.initiator, input.nonces.responder, ...more);
+  for (const secret of input.additional) secret.wipe();
   const keymat = prfPlus(input.prf, input.d.reveal(), { seed, length: 2 * length });
   const keys = { initiator: new Secret(keymat.slice(0, length)), responder: new Secret(keymat.slice(length)) };
   keymat.fill(0);

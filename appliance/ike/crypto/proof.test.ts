@@ -21,6 +21,7 @@ const signed: SignedOctets = {
   nonce: new Uint8Array(32).fill(1),
   key: new Secret(new Uint8Array(32).fill(2)),
   identification: fromHex('02000000612e62'),
+  intAuth: new Uint8Array(),
 };
 const psk = () => ({ kind: 'psk', secret: new Secret(new Uint8Array(Buffer.from('secret'))) }) as const;
 const ed25519: { local: LocalAuth; remote: RemoteAuth } = {
@@ -52,6 +53,7 @@ test('every part of what is signed matters', () => {
     { key: new Secret(new Uint8Array(32)) },
     { identification: fromHex('02000001612e62') },
     { prf: 'hmac-sha2-384' },
+    { intAuth: new Uint8Array(1) },
   ];
   for (const change of changes) {
     const other = { ...signed, ...change };

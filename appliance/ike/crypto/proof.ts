@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, sign, timingSafeEqual, verify } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, sign, timingSafeEqual, verify } from 'node:crypto';
 import { concat, fromHex, sameBytes } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { LocalAuth, Prf, RemoteAuth } from '../api.ts';
@@ -23,11 +23,13 @@ export interface SignedOctets {
   readonly key: Secret;
   /** Body of its ID payload. */
   readonly identification: Uint8Array;
+  /** What IKE_INTERMEDIATE adds (RFC 9242 3.3.2); empty without. */
+  readonly intAuth: Uint8Array;
 }
 
 function octetsOf(signed: SignedOctets): Uint8Array {
   const maced = prfOf(signed.prf, signed.key.reveal(), signed.identification);
-  return concat(signed.message, signed.nonce, maced);
+  return concat(signed.message, signed.nonce, maced, signed.intAuth);
 }
 
 function sharedKeyProof(secret: Secret, signed: SignedOctets): Uint8Array {
@@ -39,12 +41,22 @@ function asKey(prefix: Uint8Array, key: Uint8Array): Buffer {
   return Buffer.from(concat(prefix, key));
 }
 
-export function prove(auth: LocalAuth, signed: SignedOctets): Authentication {
-  if (auth.kind === 'psk') return { method: authMethods.sharedKey, data: sharedKeyProof(auth.secret, signed) };
-  const encoded = asKey(ed25519Private, auth.privateKey.reveal());
+/** Our own key signs every handshake; to read it anew each time costs as much as the signature. */
+const signingKeys = new WeakMap<Secret, KeyObject>();
+
+function signingKey(seed: Secret): KeyObject {
+  const known = signingKeys.get(seed);
+  if (known) return known;
+  const encoded = asKey(ed25519Private, seed.reveal());
   const key = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
   encoded.fill(0);
-  const signature = new Uint8Array(sign(null, octetsOf(signed), key));
+  signingKeys.set(seed, key);
+  return key;
+}
+
+export function prove(auth: LocalAuth, signed: SignedOctets): Authentication {
+  if (auth.kind === 'psk') return { method: authMethods.sharedKey, data: sharedKeyProof(auth.secret, signed) };
+  const signature = new Uint8Array(sign(null, octetsOf(signed), signingKey(auth.privateKey)));
   return { method: authMethods.digitalSignature, data: concat(ed25519Algorithm, signature) };
 }
 

@@ -2,12 +2,12 @@ import { Reader } from '../../lib/bytes.ts';
 import { answer, owns, saKey } from '../channel.ts';
 import { childBy } from '../family.ts';
 import { notifyTypes, protocols } from '../numbers.ts';
-import type { Established, Incoming } from '../states.ts';
+import { type Established, type Incoming, rekeyOf } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import { type Notify, notifyAboutEsp, notifyOf } from '../wire/notify.ts';
 import { find, notifies } from '../wire/payloads.ts';
-import { respondChild } from './rekey-child.ts';
-import { handOver, respondIkeRekey } from './rekey-ike.ts';
+import { respondChild } from './respond-child.ts';
+import { handOver, respondIkeRekey } from './respond-ike.ts';
 
 /* The table of RFC 7296 2.25: what a CREATE_CHILD_SA request meets, and what it is told. */
 
@@ -18,7 +18,8 @@ export function respondCreateChild(state: Established, message: Incoming, turn: 
   if (state.family.heir === saKey(state.channel)) handOver(state, saKey(state.channel), turn);
   if (!owns(state)) return refuse(state, message, notifyOf('TEMPORARY_FAILURE'), turn);
   if (first?.protocol === protocols.IKE) return onIkeRekey(state, message, turn);
-  if (state.task?.kind === 'ike') return refuse(state, message, notifyOf('TEMPORARY_FAILURE'), turn);
+  const ours = state.task && rekeyOf(state.task);
+  if (ours?.kind === 'ike') return refuse(state, message, notifyOf('TEMPORARY_FAILURE'), turn);
   return rekeySa ? onChildRekey(state, message, rekeySa, turn) : onNewChild(state, message, turn);
 }
 
@@ -28,7 +29,8 @@ function refuse(state: Established, message: Incoming, notify: Notify, turn: Tur
 }
 
 function onIkeRekey(state: Established, message: Incoming, turn: Turn): Established {
-  const busy = state.task?.kind === 'child' || state.task?.kind === 'delete' || state.family.heir !== null;
+  const ours = state.task && rekeyOf(state.task);
+  const busy = ours?.kind === 'child' || state.task?.kind === 'delete' || state.family.heir !== null;
   if (busy) return refuse(state, message, notifyOf('TEMPORARY_FAILURE'), turn);
   return respondIkeRekey(state, message, turn);
 }
@@ -40,14 +42,18 @@ function onChildRekey(state: Established, message: Incoming, rekeySa: Notify, tu
   const spiOut = new Reader(rekeySa.spi).u32();
   const child = childBy(state.family, { spiOut });
   if (child === null) return refuse(state, message, notifyAboutEsp('CHILD_SA_NOT_FOUND', spiOut), turn);
-  const again = state.task?.kind === 'child' && state.task.replaces === child.spiIn && state.task.rival !== null;
+  const ours = state.task && rekeyOf(state.task);
+  const again = ours?.kind === 'child' && ours.replaces === child.spiIn && ours.rival !== null;
   if (child.phase !== 'live' || again) return refuse(state, message, notifyOf('TEMPORARY_FAILURE'), turn);
   return respondChild(state, message, child, turn);
 }
 
 /** One child SA per IKE SA, so a new one only where there is none. */
 function onNewChild(state: Established, message: Incoming, turn: Turn): Established {
-  if (state.family.children.some((child) => child.phase === 'live') || state.task?.kind === 'child') {
+  if (
+    state.family.children.some((child) => child.phase === 'live') ||
+    (state.task && rekeyOf(state.task)?.kind === 'child')
+  ) {
     return refuse(state, message, notifyOf('NO_ADDITIONAL_SAS'), turn);
   }
   return respondChild(state, message, null, turn);

@@ -1,13 +1,13 @@
 import { Reader, Writer } from '../../lib/bytes.ts';
 import type { Path } from '../../lib/net.ts';
 import type { Failure, Peer } from '../api.ts';
-import { answer, beginClosing, saKey, sealMessage } from '../channel.ts';
+import { answer, beginClosing, exchangeNameOf, saKey, sendMessage } from '../channel.ts';
 import { childKeys, wipeKeys } from '../crypto/keys.ts';
 import { prove, proves, type SignedOctets, strangersKey } from '../crypto/proof.ts';
 import { installChild, newFamily } from '../family.ts';
 import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
 import type { Nat } from '../nat.ts';
-import { acceptEsp, chooseEsp, offerEsp } from '../negotiate.ts';
+import { acceptEsp, additionalOf, chooseEsp, offerEsp } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between, firstRetry, newSaSeconds } from '../retransmit.ts';
 import { isWithin, narrowSelectors } from '../selectors.ts';
@@ -21,6 +21,7 @@ import {
   type Incoming,
   type InitAnswered,
   type InitSent,
+  type IntermediateSent,
   type Nonces,
   type Spent,
 } from '../states.ts';
@@ -31,11 +32,13 @@ import { find, notifies, type Payload } from '../wire/payloads.ts';
 
 /* RFC 7296 1.2, 2.15 and 2.16: who we are, who the peer is, and the first child SA. */
 
+export const nonceLength = 32;
+
 /** How long the answer to a refused IKE_AUTH is kept for retransmissions. */
 const refusedMilliseconds = 40_000;
 
 export interface Agreement {
-  readonly state: InitSent;
+  readonly state: InitSent | IntermediateSent;
   readonly channel: Channel;
   readonly nat: Nat;
   readonly nonces: Nonces;
@@ -43,7 +46,7 @@ export interface Agreement {
 }
 
 /** RFC 7296 2.23: with a NAT on the way, or at will, both ends go to the port where ESP in UDP may follow. */
-function pathFrom(path: Path, nat: Nat, peer: Peer, turn: Turn): Path {
+export function pathFrom(path: Path, nat: Nat, peer: Peer, turn: Turn): Path {
   const port = turn.world.options.natTraversalPort;
   if (!nat.local && !nat.remote && peer.encapsulation === 'auto') return path;
   if (path.local.port === port) return path;
@@ -56,16 +59,24 @@ export function spiOctets(spi: number): Uint8Array {
   return new Writer().u32(spi).finish();
 }
 
-export function beginAuth({ state, channel, nat, nonces, initAnswer }: Agreement, turn: Turn): AuthSent {
+/** Where IKE_AUTH stands: behind IKE_INTERMEDIATE, if there was one. */
+interface Place {
+  readonly messageId: number;
+  readonly intAuth: Uint8Array;
+}
+
+export function beginAuth(agreement: Agreement, { messageId, intAuth }: Place, turn: Turn): AuthSent {
+  const { state, channel, nat, nonces, initAnswer } = agreement;
   const { peer } = state;
   const path = pathFrom(state.sent.path, nat, peer, turn);
   const identification = identificationOf(peer.localId);
   const proof = prove(peer.localAuth, {
     prf: channel.suite.prf,
-    message: state.sent.bytes,
+    message: state.request,
     nonce: nonces.responder,
     key: channel.keys.pi,
     identification: identification.body,
+    intAuth,
   });
   const childSpi = turn.world.newEspSpi(turn);
   const payloads: Payload[] = [
@@ -77,14 +88,18 @@ export function beginAuth({ state, channel, nat, nonces, initAnswer }: Agreement
     ...offerFeatures(peer, channel),
     { type: 'TSi', body: peer.localSelectors },
     { type: 'TSr', body: peer.remoteSelectors },
+    mobikeSupported,
   ];
-  const bytes = sealMessage(channel, { exchange: 'IKE_AUTH', messageId: 1, response: false }, payloads);
-  turn.emit({ kind: 'send', bytes, path });
+  const datagrams = sendMessage(channel, { exchange: 'IKE_AUTH', messageId, response: false }, payloads, {
+    path,
+    turn,
+  });
   const retry = { ...firstRetry(turn, newSaSeconds), giveUpAt: state.sent.retry.giveUpAt };
-  const sent = { bytes, messageId: 1, path, retry };
-  return { name: 'authSent', peer, channel, path, nat, nonces, initAnswer, childSpi, sent };
+  const sent = { datagrams, messageId, path, retry };
+  return { name: 'authSent', peer, channel, path, nat, nonces, initAnswer, intAuth, childSpi, sent };
 }
 
+const mobikeSupported: Payload = { type: 'N', body: notifyOf('MOBIKE_SUPPORTED') };
 const initialContact: Payload = { type: 'N', body: notifyOf('INITIAL_CONTACT') };
 
 /** The responder. Until the proof is checked, all that a peer learns is AUTHENTICATION_FAILED. */
@@ -96,10 +111,11 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
   const peer = turn.world.peerFor(remote, find(payloads, 'IDr'));
   const signed: SignedOctets = {
     prf: state.channel.suite.prf,
-    message: state.answered.request,
+    message: state.init.request,
     nonce: state.nonces.responder,
     key: state.channel.keys.pi,
     identification: remote.body,
+    intAuth: state.intAuth,
   };
   // No AUTH would ask for EAP, which moat has not.
   const right = proof !== null && proves(peer?.remoteAuth ?? strangersKey, proof, signed);
@@ -115,7 +131,9 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
 
 function allowsSuite(peer: Peer, { suite }: Channel): boolean {
   const { ciphers, prfs, keyExchanges } = peer.ike;
-  return ciphers.includes(suite.cipher) && prfs.includes(suite.prf) && keyExchanges.includes(suite.keyExchange);
+  const additional = additionalOf(peer.ike).includes(suite.additionalKeyExchange ?? 'none');
+  const first = ciphers.includes(suite.cipher) && prfs.includes(suite.prf);
+  return first && additional && keyExchanges.includes(suite.keyExchange);
 }
 
 function printed(identification: Identification): string {
@@ -135,11 +153,11 @@ function refuseAuth(
 
 /** An encrypted refusal that ends the SA; it is kept for a peer that asks again. */
 export function refuseWith(state: InitAnswered, message: Incoming, notify: Notify, turn: Turn): Spent {
-  const head = { exchange: 'IKE_AUTH', messageId: 1, response: true } as const;
-  const bytes = sealMessage(state.channel, head, [{ type: 'N', body: notify }]);
-  turn.emit({ kind: 'send', bytes, path: message.path });
+  const { messageId } = message.header;
+  const head = { exchange: exchangeNameOf(message), messageId, response: true };
+  const datagrams = sendMessage(state.channel, head, [{ type: 'N', body: notify }], { path: message.path, turn });
   wipeKeys(state.channel.keys);
-  const answered = { request: message.bytes, answer: bytes };
+  const answered = { request: message.bytes, answer: datagrams };
   return { name: 'spent', answered, expiresAt: turn.now + refusedMilliseconds };
 }
 
@@ -153,6 +171,11 @@ export function newEstablished(common: Common, next: number, expected: number, t
     requests: { next, expected, answered: null },
     family: newFamily(saKey(common.channel)),
     task: null,
+    pending: null,
+    mobike: false,
+    caller: common.channel.initiator,
+    updateWanted: false,
+    checkWanted: false,
     initialContact: false,
     createdAt: turn.now,
     rekeyAt: turn.now + life * between(0.9, 1, turn.random),
@@ -168,23 +191,22 @@ function acceptAuth(state: InitAnswered, peer: Peer, message: Incoming, turn: Tu
   const identification = identificationOf(peer.localId);
   const proof = prove(peer.localAuth, {
     prf: channel.suite.prf,
-    message: state.answered.answer,
+    message: state.init.answer,
     nonce: nonces.initiator,
     key: channel.keys.pr,
     identification: identification.body,
+    intAuth: state.intAuth,
   });
   // The path of this message: the initiator may have gone to the NAT traversal port.
-  const fresh = newEstablished({ peer, channel, nat, path: message.path }, 0, 1, turn);
-  const initial = notifies(message.payloads).some(({ notify }) => notify === notifyTypes.INITIAL_CONTACT);
-  const established = { ...fresh, initialContact: initial };
+  const fresh = newEstablished({ peer, channel, nat, path: message.path }, 0, state.expected, turn);
+  const says = (type: number) => notifies(message.payloads).some(({ notify }) => notify === type);
+  const mobike = says(notifyTypes.MOBIKE_SUPPORTED);
+  const established = { ...fresh, mobike, initialContact: says(notifyTypes.INITIAL_CONTACT) };
   report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
   const child = respondFirstChild(established, nonces, message, turn);
-  return answer(
-    established,
-    message,
-    [{ type: 'IDr', body: identification }, { type: 'AUTH', body: proof }, ...child],
-    turn,
-  );
+  const payloads: Payload[] = [{ type: 'IDr', body: identification }, { type: 'AUTH', body: proof }, ...child];
+  if (mobike) payloads.push(mobikeSupported);
+  return answer(established, message, payloads, turn);
 }
 
 /** The first child SA, or the reason why there is none; the IKE SA stands either way (RFC 7296 1.2). */
@@ -202,7 +224,7 @@ function respondFirstChild(state: Established, nonces: Nonces, message: Incoming
   const { prf } = channel.suite;
   const spiIn = turn.world.newEspSpi(turn);
   const tunnel = turn.world.newTunnel();
-  const keys = childKeys({ prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null });
+  const keys = childKeys({ prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null, additional: [] });
   const spiOut = new Reader(chosen.peerSpi).u32();
   const features = agreeFeatures(peer, channel, notifies(message.payloads));
   installChild(
@@ -238,6 +260,7 @@ export function onAuthAnswer(state: AuthSent, message: Incoming, turn: Turn): Es
     nonce: state.nonces.initiator,
     key: channel.keys.pr,
     identification: remote.body,
+    intAuth: state.intAuth,
   };
   if (!isIdentity(remote, peer.remoteId)) {
     return denounce(state, { failure: 'peerIdentityMismatch', detail: `the peer says it is ${printed(remote)}` }, turn);
@@ -258,9 +281,9 @@ export function failAuth(state: AuthSent, why: { failure: Failure; detail: strin
 
 /** RFC 7296 2.21.2: the responder believes that the SA is up and is told, once, that it is not. */
 function denounce(state: AuthSent, why: { failure: Failure; detail: string }, turn: Turn): Closed {
-  const head = { exchange: 'INFORMATIONAL', messageId: 2, response: false } as const;
-  const bytes = sealMessage(state.channel, head, [{ type: 'N', body: notifyOf('AUTHENTICATION_FAILED') }]);
-  turn.emit({ kind: 'send', bytes, path: state.path });
+  const head = { exchange: 'INFORMATIONAL', messageId: state.sent.messageId + 1, response: false } as const;
+  const payloads: Payload[] = [{ type: 'N', body: notifyOf('AUTHENTICATION_FAILED') }];
+  sendMessage(state.channel, head, payloads, { path: state.path, turn });
   return failAuth(state, why, turn);
 }
 
@@ -272,7 +295,9 @@ function onAuthenticated(
 ): Established | Closing {
   const { peer, channel, nat } = state;
   const path = nat.local ? state.path : message.path;
-  const established = newEstablished({ peer, channel, nat, path }, 2, 0, turn);
+  const fresh = newEstablished({ peer, channel, nat, path }, state.sent.messageId + 1, 0, turn);
+  const mobike = notifies(message.payloads).some(({ notify }) => notify === notifyTypes.MOBIKE_SUPPORTED);
+  const established = { ...fresh, mobike };
   const problem = error === undefined ? installFirstChild(established, state, message, turn) : notifyName(error.notify);
   if (problem === null) {
     report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
@@ -297,7 +322,14 @@ function installFirstChild(host: Established, state: AuthSent, message: Incoming
   const fits = isWithin(local, peer.localSelectors) && isWithin(remote, peer.remoteSelectors);
   if (!fits) return 'the peer answered with selectors that were not offered';
   const { suite } = accepted;
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared: null });
+  const keys = childKeys({
+    prf: channel.suite.prf,
+    d: channel.keys.d,
+    cipher: suite.cipher,
+    nonces,
+    shared: null,
+    additional: [],
+  });
   const spiOut = new Reader(accepted.peerSpi).u32();
   const features = agreeFeatures(peer, channel, notifies(message.payloads));
   const tunnel = turn.world.newTunnel();

@@ -1,11 +1,12 @@
 import { answer, owns, saKey, sendRequest, spend, withNextId } from '../channel.ts';
 import { afterLoss, amendChild, type Child, removeChild } from '../family.ts';
 import { notifyName, notifyTypes, protocols } from '../numbers.ts';
-import type { Closed, Closing, Established, Incoming, Spent } from '../states.ts';
+import { type Closed, type Closing, type Established, type Incoming, rekeyOf, type Spent } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import { isError, type Notify } from '../wire/notify.ts';
 import { notifies, type Payload } from '../wire/payloads.ts';
-import { handOver } from './rekey-ike.ts';
+import { echoes, respondUpdate } from './mobike.ts';
+import { handOver } from './respond-ike.ts';
 
 /* INFORMATIONAL, RFC 7296 1.4 and 1.5: deletes, and the question whether the peer is alive. */
 
@@ -41,9 +42,14 @@ export function respondInformational<State extends Established | Closing>(
   if (deletes.some(({ protocol }) => protocol === protocols.IKE)) return onIkeDelete(state, message, turn);
   const fatal = notifies(message.payloads).find(isFatal);
   if (fatal !== undefined) return onFatal(state, message, fatal, turn);
+  const asked = notifies(message.payloads);
+  if (state.name === 'established' && state.mobike && asked.some(isUpdate)) {
+    return respondUpdate(state, message, turn) as State;
+  }
   const spis = deletes.filter(({ protocol }) => protocol === protocols.ESP).flatMap((each) => each.spis);
   const paired = deleteChildren(state, spis, turn);
   const payloads: Payload[] = paired.length > 0 ? [{ type: 'D', body: { protocol: protocols.ESP, spis: paired } }] : [];
+  payloads.push(...echoes(message));
   return answer(state, message, payloads, turn);
 }
 
@@ -55,6 +61,10 @@ function onIkeDelete(state: Established | Closing, message: Incoming, turn: Turn
     state.family.heir = null; // it lost, and its maker takes it back
   else if (heir !== null && state.name === 'established' && owns(state)) handOver(state, heir, turn);
   return spend(answered, { failure: 'peerClosed', detail: 'the peer deleted the IKE SA' }, turn);
+}
+
+function isUpdate({ notify }: Notify): boolean {
+  return notify === notifyTypes.UPDATE_SA_ADDRESSES;
 }
 
 /** RFC 7296 2.21.2 and 2.21.3: errors after which the SA is gone at the other end. */
@@ -84,7 +94,7 @@ function deleteChildren(state: Established | Closing, spis: readonly number[], t
 
 /** Our own rekey of a child that the peer deletes goes on: its result is the tunnel's next SA. */
 function afterRemoval(state: Established | Closing, child: Child, turn: Turn): void {
-  const task = state.name === 'established' ? state.task : null;
+  const task = state.name === 'established' && state.task ? rekeyOf(state.task) : null;
   if (task?.kind === 'child' && task.replaces === child.spiIn) return;
   afterLoss(state, child.tunnel, turn);
 }

@@ -1,8 +1,8 @@
 import { compareBytes, Reader } from '../../lib/bytes.ts';
+import type { Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
-import { answer, sendRequest, withNextId } from '../channel.ts';
-import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
-import { childKeys } from '../crypto/keys.ts';
+import { abandonPending, sendRequest, withNextId } from '../channel.ts';
+import { generateKeyPair, keyExchangeId } from '../crypto/key-exchange.ts';
 import {
   addLostChild,
   afterLoss,
@@ -10,27 +10,27 @@ import {
   type Child,
   childBy,
   installChild,
-  type NewChild,
   removeChild,
   supersede,
 } from '../family.ts';
-import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
-import { acceptEsp, chooseEsp, groupOctets, groupOf, offerEsp } from '../negotiate.ts';
+import { agreeFeatures, offerFeatures } from '../features.ts';
+import { acceptEsp, groupOf, offerEsp } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between } from '../retransmit.ts';
-import { isWithin, narrowSelectors } from '../selectors.ts';
+import { isWithin } from '../selectors.ts';
 import type { Established, Incoming, Nonces, TaskOf } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
-import { isError, type Notify, notifyAboutEsp, notifyOf } from '../wire/notify.ts';
+import { isError, type Notify, notifyAboutEsp } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
-import { spiOctets } from './ike-auth.ts';
+import { type ChildDraft, childOf } from './drafts.ts';
+import { beginFollowUp, linkOf } from './followup-ke.ts';
+import { nonceLength, spiOctets } from './ike-auth.ts';
 
 /*
- * CREATE_CHILD_SA for a child SA, RFC 7296 1.3.1 and 1.3.3: the rekey of one, or a new one when the last is gone.
+ * The initiator of CREATE_CHILD_SA for a child SA, RFC 7296 1.3.1 and 1.3.3: the rekey of one, or a new one when the last is gone.
  * Collisions follow 2.8.1: of the four nonces the lowest marks the exchange whose SA is deleted by its maker.
  */
 
-const nonceLength = 32;
 /** Longer than an answer is under way, its retransmissions included. */
 const youngMilliseconds = 30_000;
 
@@ -81,114 +81,53 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
   return { ...state, requests: withNextId(state.requests), task };
 }
 
-/** The responder. `replaces` null: the peer wants a child SA where there is none. */
-export function respondChild(state: Established, message: Incoming, replaces: Child | null, turn: Turn): Established {
-  const made = makeChild(state, message, replaces, turn);
-  if ('refusal' in made) return answer(state, message, [{ type: 'N', body: made.refusal }], turn);
-  const { child, payloads, nonces } = made;
-  installChild(state, child, turn);
-  report(turn, { kind: 'childEstablished', peer: state.peer.name, tunnel: child.tunnel, rekeyed: replaces !== null });
-  const { task } = state;
-  if (task?.kind === 'child' && replaces !== null && task.replaces === replaces.spiIn) {
-    const rival = { spi: child.spiIn, nonces };
-    return answer({ ...state, task: { ...task, rival } }, message, payloads, turn);
-  }
-  if (replaces !== null) supersede(state.family, replaces.spiIn, turn);
-  return answer(state, message, payloads, turn);
-}
-
-interface Made {
-  readonly child: NewChild;
-  readonly payloads: readonly Payload[];
-  readonly nonces: Nonces;
-}
-
-function makeChild(
-  state: Established,
-  message: Incoming,
-  replaces: Child | null,
-  turn: Turn,
-): Made | { readonly refusal: Notify } {
-  const { peer, channel } = state;
-  const { payloads } = message;
-  const ke = find(payloads, 'KE');
-  const initiatorNonce = find(payloads, 'Nonce');
-  const wishes = { initiator: find(payloads, 'TSi'), responder: find(payloads, 'TSr') };
-  if (wishes.initiator === null || wishes.responder === null || initiatorNonce === null) {
-    return { refusal: notifyOf('INVALID_SYNTAX') };
-  }
-  const present = ke && keyExchangeOf(ke.group);
-  const chosen = chooseEsp(find(payloads, 'SA') ?? [], peer.esp, { present });
-  if (chosen === null) return { refusal: notifyOf('NO_PROPOSAL_CHOSEN') };
-  const { suite } = chosen;
-  const method = suite.keyExchange;
-  if (method !== null && method !== present) return { refusal: notifyOf('INVALID_KE_PAYLOAD', groupOctets(method)) };
-  const remote = narrowSelectors(wishes.initiator, peer.remoteSelectors);
-  const local = narrowSelectors(wishes.responder, peer.localSelectors);
-  if (remote.length === 0 || local.length === 0) return { refusal: notifyOf('TS_UNACCEPTABLE') };
-
-  const keyPair = method && generateKeyPair(method, turn.random);
-  const shared = keyPair && ke ? keyPair.agree(ke.data) : null;
-  if (keyPair !== null && shared === null) return { refusal: notifyOf('INVALID_SYNTAX') };
-  const nonces = { initiator: initiatorNonce, responder: turn.random(nonceLength) };
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
-  const spiIn = turn.world.newEspSpi(turn);
-  const spiOut = new Reader(chosen.peerSpi).u32();
-  const features = agreeFeatures(peer, channel, notifies(payloads));
-  const tunnel = replaces?.tunnel ?? turn.world.newTunnel();
-  // RFC 7296 2.8: the initiator may not be ready to receive before it has the answer.
-  const activate = replaces ? { afterInbound: spiIn } : 'now';
-  const rekeys = replaces ? replaces.rekeys + 1 : 0;
-  const answered: Payload[] = [
-    { type: 'SA', body: chosen.answer(spiOctets(spiIn)) },
-    ...featurePayloads(features, channel),
-    { type: 'Nonce', body: nonces.responder },
-    ...(keyPair
-      ? [{ type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } } as const]
-      : []),
-    { type: 'TSi', body: remote },
-    { type: 'TSr', body: local },
-  ];
-  const child = {
-    tunnel,
-    spiIn,
-    spiOut,
-    suite,
-    local,
-    remote,
-    keys,
-    features,
-    initiator: false,
-    rekeys,
-    activate,
-  } as const;
-  return { child, payloads: answered, nonces };
-}
-
 /** The initiator reads the answer; `state.task` is already cleared. */
 export function onChildAnswer(state: Established, task: TaskOf<'child'>, message: Incoming, turn: Turn): Established {
   const error = notifies(message.payloads).find(isError);
   if (error !== undefined) return onChildRefused(state, task, error, turn);
-  const made = readAnswer(state, task, message);
-  if (made === null) return onUselessAnswer(state, task, message, turn);
-  const { child, nonces } = made;
+  const draft = readAnswer(state, task, message);
+  const link = linkOf(message);
+  const more = draft?.suite.additionalKeyExchange ?? null;
+  if (draft === null || (more !== null && link === null)) return onUselessAnswer(state, task, message, turn);
+  if (link !== null && more !== null) return beginFollowUp(state, { kind: 'child', task, draft }, link, turn);
+  return finishChild(state, task, { draft, additional: [] }, turn);
+}
+
+interface Finished {
+  readonly draft: ChildDraft;
+  readonly additional: readonly Secret[];
+}
+
+/** All key exchanges are done: the child is ours, unless the peer has one that stays in its place. */
+export function finishChild(
+  state: Established,
+  task: TaskOf<'child'>,
+  { draft, additional }: Finished,
+  turn: Turn,
+): Established {
+  const child = childOf(state.channel, draft, additional);
   const rival = task.rival && childBy(state.family, { spiIn: task.rival.spi });
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
-  if (rival && task.rival && losesTo(nonces, task.rival.nonces)) {
+  const coming = pendingRival(state, task);
+  const rivalNonces = (rival && task.rival?.nonces) ?? coming;
+  if (rivalNonces !== null && losesTo(draft.nonces, rivalNonces)) {
     addLostChild(state, child, turn);
-    if (old) supersede(state.family, old.spiIn, turn);
+    if (old && rival) supersede(state.family, old.spiIn, turn);
     return state;
   }
   installChild(state, child, turn);
-  report(turn, {
-    kind: 'childEstablished',
-    peer: state.peer.name,
-    tunnel: child.tunnel,
-    rekeyed: task.replaces !== null,
-  });
+  const rekeyed = task.replaces !== null;
+  report(turn, { kind: 'childEstablished', peer: state.peer.name, tunnel: child.tunnel, rekeyed });
   if (rival) supersede(state.family, rival.spiIn, turn);
   if (old) amendChild(state.family, old.spiIn, { phase: 'deleteWanted' });
-  return state;
+  return coming === null ? state : abandonPending(state, turn);
+}
+
+/** The nonces of the peer's rekey of the same child, if it waits for its additional key exchange. */
+function pendingRival(state: Established, task: TaskOf<'child'>): Nonces | null {
+  const of = state.pending?.of;
+  const same = of?.kind === 'child' && of.replaces !== null && of.replaces === task.replaces;
+  return same ? of.draft.nonces : null;
 }
 
 /** RFC 7296 2.8.1: whether the lowest of the four nonces belongs to our exchange. */
@@ -200,11 +139,7 @@ function lower(nonces: Nonces): Uint8Array {
   return compareBytes(nonces.initiator, nonces.responder) < 0 ? nonces.initiator : nonces.responder;
 }
 
-function readAnswer(
-  state: Established,
-  task: TaskOf<'child'>,
-  message: Incoming,
-): { readonly child: NewChild; readonly nonces: Nonces } | null {
+function readAnswer(state: Established, task: TaskOf<'child'>, message: Incoming): ChildDraft | null {
   const { peer, channel } = state;
   const { payloads } = message;
   const accepted = acceptEsp(find(payloads, 'SA') ?? [], peer.esp, true);
@@ -220,26 +155,15 @@ function readAnswer(
   const shared = fits && wanted !== null && task.keyPair && ke ? task.keyPair.agree(ke.data) : null;
   if (!fits || (wanted !== null && shared === null)) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
-  const keys = childKeys({ prf: channel.suite.prf, d: channel.keys.d, cipher: suite.cipher, nonces, shared });
-  const spiOut = new Reader(accepted.peerSpi).u32();
-  const features = agreeFeatures(peer, channel, notifies(payloads));
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
-  const rekeys = task.replaces === null ? 0 : (old?.rekeys ?? 0) + 1;
   const { tunnel, spi: spiIn } = task;
-  const child = {
-    tunnel,
-    spiIn,
-    spiOut,
-    suite,
-    local,
-    remote,
-    keys,
-    features,
+  return {
+    ...{ tunnel, spiIn, spiOut: new Reader(accepted.peerSpi).u32(), suite, local, remote, nonces, shared },
+    features: agreeFeatures(peer, channel, notifies(payloads)),
     initiator: true,
-    rekeys,
+    rekeys: task.replaces === null ? 0 : (old?.rekeys ?? 0) + 1,
     activate: 'now',
-  } as const;
-  return { child, nonces };
+  };
 }
 
 /** The peer has made an SA that we cannot use: it is told to delete it if we can name it; the old one is tried again later. */
@@ -248,18 +172,18 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const [proposal] = find(message.payloads, 'SA') ?? [];
   if (proposal === undefined || proposal.spi.length !== 4) return retryLater(state, task, turn);
   const spiOut = new Reader(proposal.spi).u32();
-  const suite = { cipher: 'aes-256-gcm-16', esn: false, keyExchange: null } as const;
+  const suite = { cipher: 'aes-256-gcm-16', esn: false, keyExchange: null, additionalKeyExchange: null } as const;
   const never = Number.POSITIVE_INFINITY;
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {
     ...{ tunnel: task.tunnel, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
-    ...{ aggfrag: false, encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
+    ...{ installed: false, aggfrag: false, encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
   };
   state.family.children = [...state.family.children, useless];
   return postpone(state, task, turn);
 }
 
-function onChildRefused(state: Established, task: TaskOf<'child'>, error: Notify, turn: Turn): Established {
+export function onChildRefused(state: Established, task: TaskOf<'child'>, error: Notify, turn: Turn): Established {
   turn.world.count(`childRefused ${notifyName(error.notify)}`);
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
   if (error.notify === notifyTypes.INVALID_KE_PAYLOAD) {

@@ -1,25 +1,25 @@
+import type { Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
-import { answer, beginClosing, openChannel, owns, saKey, sendRequest, withNextId } from '../channel.ts';
+import { beginClosing, owns, saKey, sendRequest, withNextId } from '../channel.ts';
 import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
-import { rekeyedIkeKeys } from '../crypto/keys.ts';
-import { retireMilliseconds } from '../family.ts';
-import { acceptIke, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
+import { acceptIke, groupOf, offerIke } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { between } from '../retransmit.ts';
-import type { Channel, Closing, Established, Incoming, Nonces, TaskOf } from '../states.ts';
-import { report, type Turn } from '../turn.ts';
-import { isError, type Notify, notifyOf } from '../wire/notify.ts';
+import type { Closing, Established, Incoming, TaskOf } from '../states.ts';
+import type { Turn } from '../turn.ts';
+import { isError, type Notify } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
-import { newEstablished } from './ike-auth.ts';
+import { type IkeDraft, successorOf } from './drafts.ts';
+import { beginFollowUp, linkOf } from './followup-ke.ts';
+import { nonceLength } from './ike-auth.ts';
 import { losesTo } from './rekey-child.ts';
+import { handOver, retire } from './respond-ike.ts';
 
 /*
- * CREATE_CHILD_SA for the IKE SA itself, RFC 7296 1.3.2 and 2.18. The new SA inherits the family of the old one,
+ * The initiator of CREATE_CHILD_SA for the IKE SA itself, RFC 7296 1.3.2 and 2.18. The new SA inherits the family of the old one,
  * which whoever began deletes. If both began, 2.8.1 chooses by the lowest nonce: the SA of that exchange is deleted by
  * its maker; until our own answer is there, the peer's SA is the family's heir.
  */
-
-const nonceLength = 32;
 
 export function beginIkeRekey(state: Established, turn: Turn): Established {
   // What both ends took last time saves the round trip of an INVALID_KE_PAYLOAD.
@@ -42,75 +42,6 @@ function sendIkeRekey(state: Established, method: KeyExchange, turn: Turn): Esta
   return { ...state, requests: withNextId(state.requests), task };
 }
 
-export function respondIkeRekey(state: Established, message: Incoming, turn: Turn): Established {
-  const made = makeSuccessor(state, message, turn);
-  if ('refusal' in made) return answer(state, message, [{ type: 'N', body: made.refusal }], turn);
-  const { successor, payloads, nonces } = made;
-  const answered = answer(state, message, payloads, turn);
-  const { task } = answered;
-  turn.world.spawn(successor);
-  if (task?.kind === 'ike') {
-    state.family.heir = saKey(successor.channel);
-    return { ...answered, task: { ...task, rival: { nonces } } };
-  }
-  handOver(state, saKey(successor.channel), turn);
-  return retire(answered, turn);
-}
-
-/** From now on the children belong to the IKE SA of that key. */
-export function handOver(state: Established, key: string, turn: Turn): void {
-  state.family.heir = null;
-  if (state.family.owner === key) return;
-  state.family.owner = key;
-  report(turn, { kind: 'ikeEstablished', peer: state.peer.name, rekeyed: true });
-}
-
-interface Made {
-  readonly successor: Established;
-  readonly payloads: readonly Payload[];
-  readonly nonces: Nonces;
-}
-
-function makeSuccessor(state: Established, message: Incoming, turn: Turn): Made | { readonly refusal: Notify } {
-  const { payloads } = message;
-  const ke = find(payloads, 'KE');
-  const initiatorNonce = find(payloads, 'Nonce');
-  if (ke === null || initiatorNonce === null) return { refusal: notifyOf('INVALID_SYNTAX') };
-  const present = keyExchangeOf(ke.group);
-  const chosen = chooseIke(find(payloads, 'SA') ?? [], state.peer.ike, present, 8);
-  if (chosen === null) return { refusal: notifyOf('NO_PROPOSAL_CHOSEN') };
-  const { suite, peerSpi } = chosen;
-  const { moat } = state.channel;
-  if (suite.keyExchange !== present) {
-    return { refusal: notifyOf('INVALID_KE_PAYLOAD', groupOctets(suite.keyExchange)) };
-  }
-  const keyPair = generateKeyPair(suite.keyExchange, turn.random);
-  const shared = keyPair.agree(ke.data);
-  if (shared === null) return { refusal: notifyOf('INVALID_SYNTAX') };
-  const spi = turn.world.newIkeSpi(turn);
-  const nonces = { initiator: initiatorNonce, responder: turn.random(nonceLength) };
-  const spis = { initiator: peerSpi, responder: spi };
-  const keys = rekeyedIkeKeys({ suite, nonces, spis, shared }, oldSecrets(state.channel));
-  const channel = openChannel({ initiator: false, spiInitiator: peerSpi, spiResponder: spi, suite, moat, keys });
-  const answered: Payload[] = [
-    { type: 'SA', body: chosen.answer(spi) },
-    { type: 'Nonce', body: nonces.responder },
-    { type: 'KE', body: { group: ke.group, data: keyPair.publicValue } },
-  ];
-  return { successor: succeed(state, channel, turn), payloads: answered, nonces };
-}
-
-function oldSecrets(channel: Channel) {
-  return { prf: channel.suite.prf, d: channel.keys.d };
-}
-
-/** RFC 7296 2.18: message ids begin at 0, everything else goes on. It is deleted if it never becomes the owner. */
-function succeed(state: Established, channel: Channel, turn: Turn): Established {
-  const { peer, path, nat, family, rekeys, heardAt } = state;
-  const fresh = newEstablished({ peer, path, nat, channel }, 0, 0, turn);
-  return { ...fresh, family, rekeys: rekeys + 1, heardAt, retireAt: turn.now + retireMilliseconds };
-}
-
 /** The initiator reads the answer; `state.task` is already cleared. */
 export function onIkeAnswer(
   state: Established,
@@ -120,62 +51,70 @@ export function onIkeAnswer(
 ): Established | Closing {
   const error = notifies(message.payloads).find(isError);
   if (error !== undefined) return onIkeRefused(state, task, error, turn);
-  const made = readAnswer(state, task, message, turn);
-  if (made === null) {
+  const draft = readAnswer(state, task, message);
+  const link = linkOf(message);
+  const more = draft?.suite.additionalKeyExchange ?? null;
+  if (draft === null || (more !== null && link === null)) {
     turn.world.count('invalidIkeRekeyAnswer');
     return onNoSuccessor(state, task, turn);
   }
-  const { successor, nonces } = made;
-  const { heir } = state.family;
-  if (task.rival && heir !== null && losesTo(nonces, task.rival.nonces)) {
-    const loser = beginClosing(successor, { failure: null, detail: '' }, turn);
-    turn.world.spawn(loser);
-    return yieldTo(state, heir, turn);
-  }
-  if (state.family.owner !== saKey(state.channel)) {
+  if (link !== null && more !== null) return beginFollowUp(state, { kind: 'ike', task, draft }, link, turn);
+  return finishIke(state, task, { draft, additional: [] }, turn);
+}
+
+interface Finished {
+  readonly draft: IkeDraft;
+  readonly additional: readonly Secret[];
+}
+
+/** All key exchanges are done: the new SA inherits, unless the peer has one that stays in its place. */
+export function finishIke(
+  state: Established,
+  task: TaskOf<'ike'>,
+  { draft, additional }: Finished,
+  turn: Turn,
+): Established | Closing {
+  const successor = successorOf(state, draft, additional, turn);
+  const { heir, owner } = state.family;
+  const coming = state.pending?.of.kind === 'ike' ? state.pending.of.draft.nonces : null;
+  if (owner !== saKey(state.channel)) {
     // The peer's SA has already taken over: it was sure, so ours is the one too many.
-    turn.world.spawn(beginClosing(successor, { failure: null, detail: '' }, turn));
+    turn.world.spawn(beginClosing(successor, quietly, turn));
     return retire(state, turn);
+  }
+  const rivalNonces = heir !== null && task.rival ? task.rival.nonces : coming;
+  if (rivalNonces !== null && losesTo(draft.nonces, rivalNonces)) {
+    turn.world.spawn(beginClosing(successor, quietly, turn));
+    return heir === null ? state : yieldTo(state, heir, turn);
   }
   turn.world.spawn(successor);
   handOver(state, saKey(successor.channel), turn);
-  return beginClosing(state, { failure: null, detail: '' }, turn);
+  return beginClosing(state, quietly, turn);
 }
+
+/** No report: the SA has a successor. */
+const quietly = { failure: null, detail: '' } as const;
 
 function yieldTo(state: Established, heir: string, turn: Turn): Established {
   handOver(state, heir, turn);
   return retire(state, turn);
 }
 
-/** The peer is to delete it, and we do if that takes too long. */
-function retire(state: Established, turn: Turn): Established {
-  return { ...state, retireAt: turn.now + retireMilliseconds };
-}
-
-function readAnswer(
-  state: Established,
-  task: TaskOf<'ike'>,
-  message: Incoming,
-  turn: Turn,
-): { readonly successor: Established; readonly nonces: Nonces } | null {
+function readAnswer(state: Established, task: TaskOf<'ike'>, message: Incoming): IkeDraft | null {
   const { payloads } = message;
   const accepted = acceptIke(find(payloads, 'SA') ?? [], state.peer.ike, 8);
   const ke = find(payloads, 'KE');
   const responderNonce = find(payloads, 'Nonce');
   if (accepted === null || ke === null || responderNonce === null) return null;
   const { suite, peerSpi } = accepted;
-  const { moat } = state.channel;
   if (suite.keyExchange !== task.keyPair.method || keyExchangeOf(ke.group) !== task.keyPair.method) return null;
   const shared = task.keyPair.agree(ke.data);
   if (shared === null) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
-  const spis = { initiator: task.spi, responder: peerSpi };
-  const keys = rekeyedIkeKeys({ suite, nonces, spis, shared }, oldSecrets(state.channel));
-  const channel = openChannel({ initiator: true, spiInitiator: task.spi, spiResponder: peerSpi, suite, moat, keys });
-  return { successor: succeed(state, channel, turn), nonces };
+  return { initiator: true, suite, spis: { initiator: task.spi, responder: peerSpi }, nonces, shared };
 }
 
-function onIkeRefused(state: Established, task: TaskOf<'ike'>, error: Notify, turn: Turn): Established {
+export function onIkeRefused(state: Established, task: TaskOf<'ike'>, error: Notify, turn: Turn): Established {
   turn.world.count(`ikeRekeyRefused ${notifyName(error.notify)}`);
   if (error.notify === notifyTypes.INVALID_KE_PAYLOAD && task.rival === null) {
     const group = groupOf(error.data);

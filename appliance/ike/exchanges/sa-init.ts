@@ -6,15 +6,24 @@ import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exc
 import { ikeKeys } from '../crypto/keys.ts';
 import { isMoat, vendorPayload } from '../features.ts';
 import { addressHashLength, detectNat, natNotifies } from '../nat.ts';
-import { acceptIke, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
-import { exchangeTypes, identityHash, notifyName, notifyTypes } from '../numbers.ts';
+import { acceptIke, additionalOf, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
+import { exchangeTypes, identityHash, type NotifyName, notifyName, notifyTypes } from '../numbers.ts';
 import { firstRetry, newSaSeconds } from '../retransmit.ts';
-import { type AuthSent, type Closed, closed, type Incoming, type InitAnswered, type InitSent } from '../states.ts';
+import {
+  type AuthSent,
+  type Closed,
+  closed,
+  type Incoming,
+  type InitAnswered,
+  type InitSent,
+  type IntermediateSent,
+} from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { encodeHeader, type Header, patchLength } from '../wire/header.ts';
 import { isError, type Notify, notifyOf } from '../wire/notify.ts';
 import { encodePayloads, find, notifies, type Payload } from '../wire/payloads.ts';
 import { beginAuth } from './ike-auth.ts';
+import { beginIntermediate } from './intermediate.ts';
 
 /* RFC 7296 1.2 and 2.6. Nothing here is authenticated yet: whoever sees the request can answer anything. */
 
@@ -42,6 +51,16 @@ function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array 
 function signatureHashes(): Payload {
   const data = new Writer().u16(identityHash).finish();
   return { type: 'N', body: notifyOf('SIGNATURE_HASH_ALGORITHMS', data) };
+}
+
+/** What both ends say of themselves in IKE_SA_INIT. */
+function abilities(): Payload[] {
+  return [
+    signatureHashes(),
+    { type: 'N', body: notifyOf('IKEV2_FRAGMENTATION_SUPPORTED') },
+    { type: 'N', body: notifyOf('INTERMEDIATE_EXCHANGE_SUPPORTED') },
+    vendorPayload(),
+  ];
 }
 
 /** Null for a peer without any key exchange: a mistake of the configuration. */
@@ -78,14 +97,13 @@ function send(draft: Draft, turn: Turn): InitSent {
     { type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } },
     { type: 'Nonce', body: nonce },
     ...natNotifies(header, path, peer.encapsulation === 'udp' ? turn.random(addressHashLength) : null),
-    signatureHashes(),
-    vendorPayload(),
+    ...abilities(),
   ];
   if (cookie !== null) payloads.unshift({ type: 'N', body: notifyOf('COOKIE', cookie) });
   const bytes = plainMessage(header, payloads);
   turn.emit({ kind: 'send', bytes, path });
-  const sent = { bytes, messageId: 0, path, retry: firstRetry(turn, newSaSeconds) };
-  return { name: 'initSent', peer, spi, nonce, keyPair, cookie, restarts, sent, refusal: null };
+  const sent = { datagrams: [bytes], messageId: 0, path, retry: firstRetry(turn, newSaSeconds) };
+  return { name: 'initSent', peer, spi, request: bytes, nonce, keyPair, cookie, restarts, sent, refusal: null };
 }
 
 export function fail(peer: Peer, why: { failure: Failure; detail: string }, path: Path, turn: Turn): Closed {
@@ -94,7 +112,7 @@ export function fail(peer: Peer, why: { failure: Failure; detail: string }, path
 }
 
 /** The initiator reads the answer. */
-export function onInitAnswer(state: InitSent, message: Incoming, turn: Turn): InitSent | AuthSent {
+export function onInitAnswer(state: InitSent, message: Incoming, turn: Turn): InitSent | IntermediateSent | AuthSent {
   const received = notifies(message.payloads);
   const cookie = received.find(({ notify }) => notify === notifyTypes.COOKIE);
   if (cookie !== undefined) return onCookie(state, cookie.data, turn);
@@ -137,7 +155,7 @@ function refused(state: InitSent, failure: Failure, detail: string, turn: Turn):
   return { ...state, refusal: { failure, detail, at } };
 }
 
-function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent | AuthSent {
+function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent | IntermediateSent | AuthSent {
   const proposals = find(message.payloads, 'SA') ?? [];
   const ke = find(message.payloads, 'KE');
   const responderNonce = find(message.payloads, 'Nonce');
@@ -152,11 +170,14 @@ function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent |
   const nonces = { initiator: state.nonce, responder: responderNonce };
   const suite = accepted.suite;
   const spis = { initiator: spiInitiator, responder: spiResponder };
-  const keys = ikeKeys({ suite, nonces, spis, shared });
+  const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
   const moat = isMoat(message.payloads);
-  const channel = openChannel({ initiator: true, spiInitiator, spiResponder, suite, moat, keys });
+  const fragmentation = supports(message, 'IKEV2_FRAGMENTATION_SUPPORTED');
+  const channel = openChannel({ initiator: true, spiInitiator, spiResponder, suite, moat, fragmentation, keys });
   const nat = detectNat(message.header, notifies(message.payloads), message.path);
-  return beginAuth({ state, channel, nat, nonces, initAnswer: message.bytes }, turn);
+  const agreement = { state, channel, nat, nonces, initAnswer: message.bytes };
+  if (suite.additionalKeyExchange !== null) return beginIntermediate(agreement, turn);
+  return beginAuth(agreement, { messageId: 1, intAuth: none }, turn);
 }
 
 /** The responder. Null: nothing to remember; what was to be said is sent. */
@@ -166,7 +187,8 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
   const nonce = find(message.payloads, 'Nonce');
   if (ke === null || nonce === null) return null;
   const present = keyExchangeOf(ke.group);
-  const chosen = firstOf(algorithms, (allowed) => chooseIke(proposals, allowed, present, 0));
+  const intermediate = supports(message, 'INTERMEDIATE_EXCHANGE_SUPPORTED');
+  const chosen = firstOf(algorithms, (allowed) => chooseIke(proposals, within(allowed, intermediate), present, 0));
   if (chosen === null) return refuse(message, notifyOf('NO_PROPOSAL_CHOSEN'), turn);
   const method: KeyExchange = chosen.suite.keyExchange;
   if (method !== present) return refuse(message, notifyOf('INVALID_KE_PAYLOAD', groupOctets(method)), turn);
@@ -189,22 +211,37 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
     { type: 'KE', body: { group: ke.group, data: keyPair.publicValue } },
     { type: 'Nonce', body: nonces.responder },
     ...natNotifies(header, message.path, pretends ? turn.random(addressHashLength) : null),
-    signatureHashes(),
-    vendorPayload(),
+    ...abilities(),
   ]);
   turn.emit({ kind: 'send', bytes, path: message.path });
   const spis = { initiator: spiInitiator, responder: spiResponder };
-  const keys = ikeKeys({ suite: chosen.suite, nonces, spis, shared });
+  const { suite } = chosen;
+  const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
   const moat = isMoat(message.payloads);
+  const fragmentation = supports(message, 'IKEV2_FRAGMENTATION_SUPPORTED');
   return {
     name: 'initAnswered',
-    channel: openChannel({ initiator: false, spiInitiator, spiResponder, suite: chosen.suite, moat, keys }),
+    channel: openChannel({ initiator: false, spiInitiator, spiResponder, suite, moat, fragmentation, keys }),
     path: message.path,
     nat,
     nonces,
-    answered: { request: message.bytes, answer: bytes },
+    init: { request: message.bytes, answer: bytes },
+    answered: { request: message.bytes, answer: [bytes] },
+    expected: 1,
+    intAuth: none,
     expiresAt: turn.now + halfOpenMilliseconds,
   };
+}
+
+function supports(message: Incoming, name: NotifyName): boolean {
+  return notifies(message.payloads).some(({ notify }) => notify === notifyTypes[name]);
+}
+
+/** RFC 9370 2.2.1: no additional key exchange with a peer that has no exchange for it. */
+function within(allowed: IkeAlgorithms, intermediate: boolean): IkeAlgorithms {
+  if (intermediate) return allowed;
+  const without = additionalOf(allowed).includes('none');
+  return without ? { ...allowed, additionalKeyExchanges: ['none'] } : { ...allowed, ciphers: [] };
 }
 
 function firstOf<From, To>(list: readonly From[], choose: (each: From) => To | null): To | null {

@@ -6,6 +6,13 @@ import type { Host, Network } from './network.ts';
 
 /** A script of this folder inside a host's namespace, heard by its JSON lines. */
 export class Child {
+  static readonly #all = new Set<ChildProcess>();
+
+  /** Leaves none behind, however a step ended. */
+  static killAll(): void {
+    for (const child of Child.#all) child.kill('SIGKILL');
+  }
+
   readonly #child: ChildProcess;
   #lines: unknown[] = [];
   #waiting: ((line: unknown) => void) | undefined;
@@ -15,6 +22,8 @@ export class Child {
     this.#child = spawn('ip', ['netns', 'exec', network.name(host), ...command], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    Child.#all.add(this.#child);
+    this.#child.once('exit', () => Child.#all.delete(this.#child));
     if (!this.#child.stdout) throw new Error('its stdout is a pipe');
     createInterface({ input: this.#child.stdout }).on('line', (text) => this.#heard(JSON.parse(text)));
   }

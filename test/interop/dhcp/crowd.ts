@@ -51,25 +51,25 @@ async function mutants(count: number): Promise<void> {
   }
 }
 
-/** Leases and renewals without end; each ACK is told with the moment in which it arrived. */
+/** New clients without end: each leases, renews once and is never heard of again. Every ACK is told. */
 async function churn(): Promise<void> {
   let stopped = false;
   process.stdin.once('data', () => {
     stopped = true;
   });
-  const one = async (mac: string) => {
+  let born = 0;
+  const one = async () => {
     while (!stopped) {
+      born += 1;
+      const mac = macOf(0x9000000 + born);
       const got = await lease(clients, mac);
       if (!got) continue;
       tell({ mac, address: got.address });
-      for (let i = 0; i < 10 && !stopped; i += 1) {
-        await pause(20 + Math.random() * 60);
-        const renewed = await clients.ask({ type: messageType.request, mac, ciaddr: got.address, flags: 0 }, 50);
-        if (renewed) tell({ mac, address: renewed.yiaddr });
-      }
+      const renewed = await clients.ask({ type: messageType.request, mac, ciaddr: got.address, flags: 0 }, 20);
+      if (renewed) tell({ mac, address: renewed.yiaddr });
     }
   };
-  await Promise.all(Array.from({ length: 40 }, (_, i) => one(macOf(0x900 + i))));
+  await Promise.all(Array.from({ length: 100 }, one));
 }
 
 if (task === 'lease') await crowd(Number(countText));

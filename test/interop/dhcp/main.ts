@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../lab/processes.ts';
+import { longSlice, slice } from './bench.ts';
+import { Child } from './child.ts';
 import { Network } from './network.ts';
 import { Observer } from './observe.ts';
 import { providePackages } from './packages.ts';
 import { Service } from './service.ts';
-import * as steps from './steps.ts';
+import * as clients from './steps-clients.ts';
+import * as load from './steps-load.ts';
 
 // The DHCP service against other people's clients, in namespaces of its own. `main.ts [STEP...]`; one line a step,
 // exit code 1 at the first failure.
@@ -14,7 +17,7 @@ const root = join(import.meta.dirname, '../../..');
 await must(['make', '-s', '-C', join(root, 'native/lan')], { timeout: 180_000 });
 await providePackages();
 
-const directory = mkdtempSync(join(steps.makeDirectory(join(root, '.build/dhcp')), 'run-'));
+const directory = mkdtempSync(join(root, '.build/dhcp/run-'));
 // The service runs as nobody.
 await must(['chmod', '755', directory]);
 const network = new Network();
@@ -30,7 +33,7 @@ function say(line: string): void {
 async function play(): Promise<void> {
   await network.build();
   // The first start fills the cache of compiled sources; the image brings it along.
-  await service.start(steps.slice);
+  await service.start(slice);
   await service.stop();
   const dhcpPorts = 'udp port 67 or udp port 68';
   const file = (name: string) => join(directory, `${name}.pcap`);
@@ -47,24 +50,24 @@ async function play(): Promise<void> {
     filter: 'ip or ip6',
   });
   const bench = { network, service, lan, wild, directory };
-  const started = await service.start(steps.slice);
+  const started = await service.start(slice);
   const probe = await service.probe();
   if (!probe.ok) throw new Error(probe.detail);
   say(
     `serves ${Math.round(started)} ms after its start, with ${service.residentMb().toFixed(1)} MB resident (${probe.detail})`,
   );
-  if (wants('clients')) await steps.foreignClients(bench, say);
-  if (wants('ipv6')) await steps.ipv6(bench, say);
+  if (wants('clients')) await clients.foreignClients(bench, say);
+  if (wants('ipv6')) await clients.ipv6(bench, say);
   if (wants('memory')) await memory();
-  if (wants('conflict')) await steps.conflict(bench, say);
-  if (wants('wild')) await steps.wildSide(bench, say);
+  if (wants('conflict')) await clients.conflict(bench, say);
+  if (wants('wild')) await clients.wildSide(bench, say);
   await lan.stop();
-  await service.configure(steps.longSlice);
-  if (wants('crowd')) await steps.crowd(bench, say);
-  if (wants('killed')) await steps.killed(bench, 20, say);
-  if (wants('mutants')) await steps.mutants(bench, 100_000, say);
-  if (wants('perfdhcp')) await steps.perfdhcp(bench, say);
-  if (wants('wild')) await steps.wildSide(bench, say);
+  await service.configure(longSlice);
+  if (wants('crowd')) await load.crowd(bench, say);
+  if (wants('killed')) await load.killed(bench, 12, say);
+  if (wants('mutants')) await load.mutants(bench, 100_000, say);
+  if (wants('perfdhcp')) await load.perfdhcp(bench, say);
+  if (wants('wild')) await clients.wildSide(bench, say);
   await wild.stop();
   await service.stop();
   say(`stops with 0; ${((performance.now() - began) / 1000).toFixed(0)} s in all`);
@@ -85,6 +88,7 @@ try {
   console.log(service.log.split('\n').slice(-6).join('\n'));
   process.exitCode = 1;
 } finally {
+  Child.killAll();
   await service.kill();
   await network.remove();
   if (process.exitCode !== 1) rmSync(directory, { recursive: true });

@@ -44,7 +44,20 @@ export class Observer {
 
   static async start(network: Network, where: { host: Host; interfaceName: string; file: string; filter: string }) {
     const { host, interfaceName, file, filter } = where;
-    const command = ['tcpdump', '-n', '-U', '-s0', '-Z', 'root', '-i', interfaceName, '-w', file, ...filter.split(' ')];
+    const command = [
+      'tcpdump',
+      '--immediate-mode',
+      '-n',
+      '-U',
+      '-s0',
+      '-Z',
+      'root',
+      '-i',
+      interfaceName,
+      '-w',
+      file,
+      ...filter.split(' '),
+    ];
     const observer = new Observer(file, network.spawn(host, command));
     await until('tcpdump starts', 5, () => existsSync(file) && readFileSync(file).length >= 24);
     return observer;

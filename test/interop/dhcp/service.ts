@@ -88,6 +88,7 @@ export class Service {
   }
 
   async #ask(message: ToService): Promise<FromService> {
+    if (!this.running) throw new Error(`the service is not running\n${this.log}`);
     const answer = this.#answer();
     this.#child?.send(message);
     return answer;

@@ -24,17 +24,7 @@ export class Box {
   static async start(world: World, config: DnsConfigInput): Promise<Box> {
     // As the image runs it: types are stripped once, by the compile cache, not in the memory of every start.
     const cache = `NODE_COMPILE_CACHE=${world.folder}/compile-cache`;
-    const command = [
-      'ip',
-      'netns',
-      'exec',
-      world.namespace('home'),
-      'env',
-      cache,
-      process.execPath,
-      ...(process.env.BOX_FLAGS ?? '').split(' ').filter(Boolean),
-      main,
-    ];
+    const command = ['ip', 'netns', 'exec', world.namespace('home'), 'env', cache, process.execPath, main];
     const box = new Box(world, world.spawn(command, 'moat-dns', true));
     await box.#hear((message) => message.kind === 'started', 'started');
     await box.configure(config);
@@ -64,10 +54,11 @@ export class Box {
     return answer.status as BoxStatus;
   }
 
-  /** Resident memory in octets (VmRSS). */
-  get residentOctets(): number {
+  /** Octets: all that is resident, and what of it is not pages of files that other processes share (RssAnon). */
+  get memory(): { resident: number; own: number } {
     const text = readFileSync(`/proc/${this.process.pid}/status`, 'latin1');
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1]) * 1024;
+    const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1024;
+    return { resident: field('VmRSS'), own: field('RssAnon') };
   }
 
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

@@ -113,9 +113,9 @@ const steps: readonly { name: string; play: () => Promise<string> }[] = [
       await service.configure({});
       const { took, value } = await until('selection', async () => {
         const status = await service.status();
-        return status.sources.some(({ state }) => state === 'selected') && status;
+        // Two questions to chronyd: the one may be answered before, the other after the selection.
+        return status.sources.some(({ state }) => state === 'selected') && status.tracking?.stratum === 4 && status;
       });
-      assert.equal(value.tracking?.stratum, 4);
       return `${value.sentence} after ${took.toFixed(0)} ms`;
     },
   },

@@ -137,17 +137,24 @@ async function childDeleted({ lab, step, moat, peer, connection }: Meeting): Pro
 }
 
 async function trafficBothWays({ pc, corp, addresses }: World): Promise<string> {
-  const pings = await Promise.all([
-    pc.ping(addresses.corp.v4, { count: 5 }),
-    pc.ping(addresses.corp.v6, { count: 5 }),
-    corp.ping(addresses.pc.v4, { count: 5 }),
-    corp.ping(addresses.pc.v6, { count: 5 }),
-  ]);
-  const received = pings.map((ping) => ping.received);
+  const pingAll = () =>
+    Promise.all([
+      pc.ping(addresses.corp.v4, { count: 5 }),
+      pc.ping(addresses.corp.v6, { count: 5 }),
+      corp.ping(addresses.pc.v4, { count: 5 }),
+      corp.ping(addresses.pc.v6, { count: 5 }),
+    ]);
+  const whole = (pings: Awaited<ReturnType<typeof pingAll>>) => pings.every(({ received }) => received === 5);
+  // strongSwan answers first and lets packets through a little later, the later the busier the machine is.
+  let pings = await pingAll();
+  for (let tries = 1; !whole(pings) && tries < 5; tries += 1) {
+    await sleep(500);
+    pings = await pingAll();
+  }
   expect(
-    received.every((count) => count === 5),
+    whole(pings),
     '5 answers each',
-    received,
+    pings.map(({ order, errors }) => ({ order: order.join(), errors })),
   );
   return formatMs(pings[0]?.median ?? 0);
 }

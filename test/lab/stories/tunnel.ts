@@ -3,6 +3,7 @@ import type { Moat } from '../moat.ts';
 import { startMoats } from '../moat-pair.ts';
 import type { CapturedPacket } from '../pcap.ts';
 import { expect, type Stage, type Story } from '../story.ts';
+import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';
 
 const marker = 'THIS-IS-NOBODYS-BUSINESS';
@@ -11,14 +12,22 @@ export const story: Story = {
   name: 'tunnel',
   summary: 'a PC at home reaches a server in the corporation through moat and portal, and nobody between can read it',
   async run(stage) {
-    for (const nat of [true, false]) await throughTunnel(stage, nat);
+    for (const way of ways) await throughTunnel(stage, way);
   },
 };
 
-async function throughTunnel({ world, step }: Stage, nat: boolean): Promise<void> {
+/** How home reaches the portal. */
+const ways = [
+  { name: 'behind NAT', nat: true, portal: addresses.portal.v4 },
+  { name: 'without NAT', nat: false, portal: addresses.portal.v4 },
+  { name: 'over IPv6', nat: false, portal: addresses.portal.v6 },
+] as const;
+
+async function throughTunnel({ world, step }: Stage, way: (typeof ways)[number]): Promise<void> {
+  const { nat } = way;
   const lab = await world({ nat });
-  const { pc, corp, addresses } = lab;
-  await step(`${nat ? 'behind NAT' : 'without NAT'}: pc does not reach corp before there is a tunnel`, async () => {
+  const { pc, corp } = lab;
+  await step(`${way.name}: pc does not reach corp before there is a tunnel`, async () => {
     const { received } = await pc.ping(addresses.corp.v4, { wait: 300 });
     expect(received === 0, 'no answer', received);
     return undefined;
@@ -26,7 +35,7 @@ async function throughTunnel({ world, step }: Stage, nat: boolean): Promise<void
   let ends: { home: Moat; portal: Moat } | undefined;
   await step('moat and portal start and the tunnel comes up', async () => {
     const began = performance.now();
-    ends = await startMoats(lab);
+    ends = await startMoats(lab, { home: { peer: { addresses: [way.portal] } } });
     return formatMs(performance.now() - began);
   });
   if (!ends) return;
@@ -40,7 +49,8 @@ async function throughTunnel({ world, step }: Stage, nat: boolean): Promise<void
   ] as const) {
     await step(name, async () => {
       const ping = await from.ping(target, { count: 20 });
-      expect(ping.received === 20, '20 answers', ping.received);
+      const { received, errors, order } = ping;
+      expect(received === 20, '20 answers', { received, errors, order: order.join() });
       return `${formatMs(ping.median)}, TTL ${ping.ttl}`;
     });
   }
@@ -75,6 +85,8 @@ async function describe(home: Moat, portal: Moat, nat: boolean): Promise<string>
     child,
     mirrored,
   ]);
+  // What falls back to plain tunnel mode still answers pings; so the mode is asserted, never assumed.
+  expect(child?.mode === 'aggfrag' && mirrored?.mode === 'aggfrag', 'AGGFRAG', [child?.mode, mirrored?.mode]);
   expect(ours?.natLocal === nat, nat ? 'a NAT in front of home' : 'no NAT', ours);
   return `IKE ${ours?.cipher} ${ours?.prf} ${ours?.keyExchange}; ESP ${child?.cipher}${child?.esn ? ' ESN' : ''} ${child?.mode} in ${child?.encapsulation}`;
 }
@@ -88,15 +100,15 @@ async function secrecy(lab: World): Promise<string> {
   await inside.stop();
   const strange = packets.filter((packet) => !isIpsec(packet) && !isNeighbourDiscovery(packet));
   expect(strange.length === 0, 'nothing else', strange.slice(0, 3));
-  expect(packets.length > 1000, 'a thousand packets', packets.length);
+  // Not a number of packets: the kernel shows many envelopes as one where segmentation is left to the network card.
+  const octets = packets.reduce((sum, { length }) => sum + length, 0);
+  expect(octets > 2e6, 'more octets than were fetched', octets);
   expect(inside.contains(marker), 'the marker inside the LAN (the check itself works)', 'none');
   expect(!outside.contains(marker), 'no marker on the internet', 'one');
-  return `${packets.length} packets`;
+  return `${octets} octets in ${packets.length} packets`;
 }
 
-/** A later fragment has no ports of its own; its first one is checked. */
-const isIpsec = ({ protocol, destinationPort, sourcePort, isFragment }: CapturedPacket) =>
-  protocol === 17 &&
-  ([sourcePort, destinationPort].some((port) => port === 500 || port === 4500) || (isFragment && sourcePort === 0));
+const isIpsec = ({ protocol, destinationPort, sourcePort }: CapturedPacket) =>
+  protocol === 17 && [sourcePort, destinationPort].some((port) => port === 500 || port === 4500);
 /** Between neighbours only: RFC 4861 drops it with any other hop limit. */
 const isNeighbourDiscovery = ({ protocol, hops }: CapturedPacket) => protocol === 58 && (hops === 255 || hops === 1);

@@ -2,6 +2,7 @@ import type { Env } from '../../../lib/env.ts';
 import { bare, type Compiled } from '../wire/compiled.ts';
 import { type Ede, ExtendedError, Rcode, Type } from '../wire/numbers.ts';
 import {
+  checkAt,
   type Health,
   inOrder,
   newHealth,
@@ -31,9 +32,9 @@ import { encodeUpstream, randomCase, readUpstream, ttlLimits, type UpstreamQuest
  */
 
 /** Milliseconds. 1.8 s and 30 s are those of RFC 8767 5. */
-const timing = { question: 4_000, attempt: 5_000, tcp: 4_000, staleAnswer: 1_800 } as const;
+const timing = { question: 4_000, attempt: 5_000, tcp: 4_000, staleAnswer: 1_800, probe: 1_000 } as const;
 export const staleTtlSeconds = 30;
-const triesPerServer = 2;
+const triesPerServer = 3;
 
 export function step<W>(
   state: ForwarderState<W>,
@@ -66,6 +67,7 @@ class Run<W> {
 
   #ask({ key, route, waiter }: { key: string; route: Route; waiter: W }): void {
     const { pendings, limits } = this.#state;
+    this.#state.lastAskAt = this.#env.now;
     const under = pendings.get(key);
     if (under && under.waiters.length < limits.waiters) under.waiters.push(waiter);
     else if (under || pendings.size >= limits.pending) {
@@ -123,7 +125,7 @@ class Run<W> {
   #open(pending: Pending<W> | undefined, health: Health, question: UpstreamQuestion, tcp: boolean): number {
     const { now } = this.#env;
     const attempt = ++this.#state.lastAttempt;
-    const endAt = now + (pending ? timing.attempt : timeoutOf(health));
+    const endAt = now + (pending ? timing.attempt : timing.probe);
     this.#state.attempts.set(attempt, { health, pending, question, tcp, sentAt: now, endAt, late: false });
     this.effects.push({ kind: 'send', attempt, upstream: health.upstream, bytes: encodeUpstream(question), tcp });
     return attempt;
@@ -135,7 +137,7 @@ class Run<W> {
 
   #health(upstream: Upstream): Health {
     const id = upstreamId(upstream);
-    const health = this.#state.healths.get(id) ?? newHealth(upstream);
+    const health = this.#state.healths.get(id) ?? newHealth(upstream, this.#env.now);
     this.#state.healths.set(id, health);
     return health;
   }
@@ -149,7 +151,7 @@ class Run<W> {
       if (tcp) this.#error(id, 'answers something else');
       return;
     }
-    noteAnswer(health, this.#env.now - attempt.sentAt);
+    noteAnswer(health, this.#env.now - attempt.sentAt, this.#env.now);
     this.#close(id);
     if (!pending || !this.#state.pendings.has(pending.key)) return;
     if (reply.kind === 'tcp') this.#send(pending, health, { tcp: true, edns: health.edns });
@@ -203,7 +205,9 @@ class Run<W> {
   }
 
   #close(id: number): void {
-    this.#state.attempts.get(id)?.pending?.attempts.delete(id);
+    const attempt = this.#state.attempts.get(id);
+    if (attempt?.pending) attempt.pending.attempts.delete(id);
+    else if (attempt) attempt.health.probing = false;
     this.#state.attempts.delete(id);
     this.effects.push({ kind: 'drop', attempt: id });
   }
@@ -222,7 +226,9 @@ class Run<W> {
 
   #expire(id: number, attempt: Attempt<W>): void {
     this.#close(id);
-    if (!attempt.pending) noteDown(attempt.health, attempt.health.problem, this.#env.now);
+    if (attempt.pending) return;
+    if (attempt.health.down) noteDown(attempt.health, attempt.health.problem, this.#env.now);
+    else noteTimeout(attempt.health, this.#env.now);
   }
 
   #late(pending: Pending<W>): void {
@@ -292,11 +298,13 @@ class Run<W> {
     this.effects.push({ kind: 'answer', waiters, key, compiled: bare(key, Rcode.SERVFAIL, ede), stale: false, ede });
   }
 
-  /** A question with a small answer to each server that is down and due, so that its return is seen without traffic. */
+  /** A question with a small answer to each server that is due, so that its end and its return are seen without traffic. */
   #probe(): void {
+    const { now } = this.#env;
     for (const health of this.#state.healths.values()) {
-      if (!health.down || this.#env.now < health.down.probeAt) continue;
-      health.down.probeAt = Number.POSITIVE_INFINITY;
+      if (health.probing || now < checkAt(health, this.#state.lastAskAt)) continue;
+      health.probing = true;
+      health.checkedAt = now;
       const question = {
         id: this.#id(),
         name: '\0',

@@ -20,14 +20,35 @@ export interface Health {
   down: { probeAt: number; wait: number } | undefined;
   edns: boolean;
   problem: string;
+  /** When it last answered or was last checked without being asked anything. */
+  checkedAt: number;
+  /** A question of our own is on its way to it. */
+  probing: boolean;
 }
 
 /** Milliseconds. `probeMax` is below the five seconds in which a house expects its internet back. */
-const timing = { firstTimeout: 400, minTimeout: 150, maxTimeout: 1_500, probeMin: 500, probeMax: 2_500 } as const;
+const timing = {
+  firstTimeout: 400,
+  minTimeout: 150,
+  maxTimeout: 1_500,
+  probeMin: 500,
+  probeMax: 2_000,
+  checkEvery: 10_000,
+  awake: 300_000,
+} as const;
 const timeoutsUntilDown = 3;
 
-export function newHealth(upstream: Upstream): Health {
-  return { upstream, smoothed: undefined, timeouts: 0, down: undefined, edns: true, problem: '' };
+export function newHealth(upstream: Upstream, now: number): Health {
+  return {
+    upstream,
+    smoothed: undefined,
+    timeouts: 0,
+    down: undefined,
+    edns: true,
+    problem: '',
+    checkedAt: now,
+    probing: false,
+  };
 }
 
 /** How long to wait for it before another is asked as well. */
@@ -37,7 +58,8 @@ export function timeoutOf(health: Health): number {
   return Math.min(timing.maxTimeout, Math.max(timing.minTimeout, wait));
 }
 
-export function noteAnswer(health: Health, roundTrip: number): void {
+export function noteAnswer(health: Health, roundTrip: number, now: number): void {
+  health.checkedAt = now;
   health.smoothed = health.smoothed === undefined ? roundTrip : health.smoothed * 0.8 + roundTrip * 0.2;
   health.timeouts = 0;
   health.down = undefined;
@@ -55,6 +77,17 @@ export function noteDown(health: Health, problem: string, now: number): void {
   const wait = Math.min(timing.probeMax, (health.down?.wait ?? timing.probeMin / 2) * 2);
   health.down = { probeAt: now + wait, wait };
   health.problem = problem;
+}
+
+/**
+ * When a server that counts as up is to be asked a small question, so that a house that is awake learns of a dead line
+ * before somebody has to wait for it. `lastAskAt`: when anybody last asked anything.
+ */
+export function checkAt(health: Health, lastAskAt: number): number {
+  if (health.down) return health.down.probeAt;
+  // One that has missed an answer is looked at again at once.
+  const due = health.checkedAt + (health.timeouts > 0 ? 0 : timing.checkEvery);
+  return due > lastAskAt + timing.awake ? Number.POSITIVE_INFINITY : due;
 }
 
 /** Forget what was learned while the way was closed. */

@@ -2,7 +2,7 @@ import type { Compiled } from '../wire/compiled.ts';
 import type { Name } from '../wire/name.ts';
 import type { Ede } from '../wire/numbers.ts';
 import { AnswerCache } from './cache.ts';
-import type { Health, Upstream } from './health.ts';
+import { checkAt, type Health, type Upstream } from './health.ts';
 import type { UpstreamQuestion } from './upstream.ts';
 
 export type Way = 'wan' | 'tunnel';
@@ -57,6 +57,8 @@ export interface ForwarderState<W> {
   /** Why a way is closed, in one sentence. */
   readonly closed: Partial<Record<Way, string>>;
   lastAttempt: number;
+  /** When anybody last asked anything that was not in the cache. */
+  lastAskAt: number;
 }
 
 export type ForwarderEvent<W> =
@@ -95,6 +97,7 @@ export function startForwarder<W>(limits: ForwarderLimits): ForwarderState<W> {
     attempts: new Map(),
     closed: {},
     lastAttempt: 0,
+    lastAskAt: Number.NEGATIVE_INFINITY,
   };
 }
 
@@ -102,6 +105,8 @@ export function wakeAt<W>(state: ForwarderState<W>): number {
   let at = Number.POSITIVE_INFINITY;
   for (const pending of state.pendings.values()) at = Math.min(at, pending.nextTryAt, pending.endAt);
   for (const attempt of state.attempts.values()) at = Math.min(at, attempt.endAt);
-  for (const health of state.healths.values()) at = Math.min(at, health.down?.probeAt ?? at);
+  for (const health of state.healths.values()) {
+    if (!health.probing) at = Math.min(at, checkAt(health, state.lastAskAt));
+  }
   return at;
 }

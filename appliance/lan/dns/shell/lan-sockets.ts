@@ -102,7 +102,8 @@ export class LanSockets {
     const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6, lookup });
     socket.on('message', (bytes, from) => {
       this.#onMessage(bytes, from.address, false, (answer) => {
-        socket.send(answer, from.port, from.address, ignore);
+        // Without a callback: what cannot be sent is told to the error listener, and nobody waits for it.
+        socket.send(answer, 0, answer.length, from.port, from.address);
       });
     });
     return new Promise((resolve, reject) => {

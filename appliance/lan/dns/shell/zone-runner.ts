@@ -14,10 +14,8 @@ import { Alarm, currentEnv, firstPlausibleSeconds, monotonic, wallSeconds } from
 import { sentenceFor } from './errors.ts';
 import type { Log } from './log.ts';
 import { PrimaryConnection } from './primary-connection.ts';
+import { tidyUpSoon } from './tidy-up.ts';
 import type { ZoneStore } from './zone-store.ts';
-
-/** Milliseconds: by then the zone is on disk, too. */
-const tidyDelay = 500;
 
 export interface ZoneRunnerOptions {
   readonly config: SecondaryConfig;
@@ -99,7 +97,7 @@ export class ZoneRunner {
     const stored = store.load(config.origin);
     if (typeof stored === 'string') log('zoneFileUnusable', { zone: nameToText(config.origin), problem: stored });
     if (stored === undefined || typeof stored === 'string') return undefined;
-    this.#tidyUp();
+    tidyUpSoon();
     // A clock that never ran tells no age: the zone counts as fresh, and is asked about at once anyway.
     const known = stored.refreshedAtSeconds >= firstPlausibleSeconds;
     return { zone: stored.zone, ageSeconds: known ? Math.max(0, wallSeconds() - stored.refreshedAtSeconds) : 0 };
@@ -117,14 +115,9 @@ export class ZoneRunner {
       log('zoneRefreshFailed', { zone, primary: effect.primary.address, problem: effect.problem });
     } else if (effect.kind === 'publish') {
       this.transfers[effect.incremental ? 'incremental' : 'whole'] += 1;
-      this.#tidyUp();
+      tidyUpSoon();
       log('zoneTransferred', { zone, serial: effect.zone.soa.serial, incremental: effect.incremental });
     }
-  }
-
-  /** A transfer leaves more litter than a home's questions do in days. `gc` is there if node was given --expose-gc. */
-  #tidyUp(): void {
-    setTimeout(() => globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' }), tidyDelay).unref();
   }
 
   #save(zone: Zone): void {

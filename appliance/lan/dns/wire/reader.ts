@@ -2,6 +2,8 @@ import { DecodeError } from '../../../lib/bytes.ts';
 import { type Name, nameOctets } from './name.ts';
 
 const pointerBits = 0xc0;
+/** RFC 1035 3.1: one octet each, and its length, in 255. */
+const maxLabels = 127;
 
 /**
  * Reads a DNS message. Fields may not run past `end`; names may follow compression pointers into what came before
@@ -85,15 +87,17 @@ export class MessageReader {
     let name = '';
     let limit = before;
     let from = pointer;
-    for (;;) {
+    for (let hops = 0; ; hops += 1) {
       this.#labelsLeft -= 1;
+      // A pointer behind each label is the most that an honest name can have.
+      if (hops > maxLabels) throw new DecodeError('a name of pointers to pointers');
       if (this.#labelsLeft < 0) throw new DecodeError('the names of this message expand to more than it is worth');
       if (from + 1 >= this.bytes.length) throw new DecodeError(`a pointer at ${from} runs out of the message`);
       const target = this.bytes.readUInt16BE(from) & 0x3fff;
       if (target >= limit) throw new DecodeError(`the pointer at ${from} does not point backwards`);
       const end = this.#labels(target);
       const stop = this.bytes[end] === 0 ? end + 1 : end;
-      name = this.#bounded(name + this.bytes.toString('latin1', target, stop));
+      if (stop > target) name = this.#bounded(name + this.bytes.toString('latin1', target, stop));
       if (stop !== end) return name;
       limit = target;
       from = end;

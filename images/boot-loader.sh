@@ -1,0 +1,39 @@
+# Sourced by images/build: GRUB for the board, as files in $out/grub.
+
+modules='part_gpt fat squash4 normal linux loadenv regexp hashsum gcry_sha256 test echo serial terminal configfile minicmd sleep reboot halt'
+
+make_boot_loader() {
+  rm -rf "$out/grub"; mkdir -p "$out/grub"
+  # A prefix without a disk means the one that GRUB itself was read from; partition 2 is the ESP.
+  case $board in
+    pc)
+      in_tools grub-mkimage -O i386-pc -o "/build/$arch/grub/core.img" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules biosdisk
+      in_tools grub-mkimage -O x86_64-efi -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules efi_gop
+      cp "$build/tools/usr/lib/grub/i386-pc/boot.img" "$out/grub/"
+      efi_name=BOOTX64.EFI
+      ;;
+    arm64-efi)
+      in_tools grub-mkimage -O arm64-efi -d "/build/$arch/grub-modules/arm64-efi" -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' \
+        -c /tree/images/grub/embedded.cfg $modules efi_gop
+      efi_name=BOOTAA64.EFI
+      ;;
+  esac
+}
+
+# le VALUE OCTETS: a little-endian number.
+le() { local i; for ((i = 0; i < $2; i++)); do printf "\\x$(printf %02x $((($1 >> (8 * i)) & 255)))"; done; }
+
+# put FILE OFFSET < octets
+put() { dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+
+# install_bios IMAGE FIRST_SECTOR: what grub-bios-setup does, without a block device.
+install_bios() {
+  local image=$1 first=$2
+  dd if="$out/grub/boot.img" of="$image" bs=440 count=1 conv=notrunc status=none
+  # boot.img: where the next stage is (0x5c), and that the disk number of the firmware is to be believed (0x66).
+  le "$first" 8 | put "$image" 92
+  printf '\x90\x90' | put "$image" 102
+  dd if="$out/grub/core.img" of="$image" bs=512 seek="$first" conv=notrunc status=none
+  # The first sector of core.img lists where its rest is: at the next sector (0x1f4); the length is there already.
+  le $((first + 1)) 8 | put "$image" $((first * 512 + 500))
+}

@@ -1,0 +1,116 @@
+#include <algorithm>
+
+#include "classify.h"
+#include "outbound.h"
+#include "probe_message.h"
+
+/* What the way out does besides passing packets: SAs that come and go, probes, keepalives, time. */
+namespace moat {
+
+void Outbound::Install(std::unique_ptr<OutboundSa> sa, uint64_t nowMs) {
+  const uint32_t tunnel = sa->tunnel;
+  table_.Install(std::move(sa));
+  prober_.SaChanged(tunnel, nowMs);
+  queue_.Flush();
+}
+
+void Outbound::Activate(uint32_t tunnel, uint32_t spi, uint64_t nowMs) {
+  table_.Activate(tunnel, spi);
+  prober_.SaChanged(tunnel, nowMs);
+  queue_.Flush();
+}
+
+void Outbound::InboundSeen(uint32_t inboundSpi, uint64_t nowMs) {
+  const uint32_t tunnel = table_.InboundSeen(inboundSpi);
+  if (tunnel != 0) prober_.SaChanged(tunnel, nowMs);
+  queue_.Flush();
+}
+
+void Outbound::Remove(uint32_t tunnel, uint32_t spi) {
+  for (OutboundSa* sa : holding_) {
+    if (sa->tunnel == tunnel && sa->sealer.spi == spi) FinishOpen(*sa);
+  }
+  queue_.Flush();
+  std::erase_if(holding_, [](const OutboundSa* sa) { return sa->heldUntilMs == 0; });
+  table_.Remove(tunnel, spi);
+}
+
+void Outbound::MovePath(uint32_t tunnel, const Path& path, uint64_t nowMs) {
+  table_.MovePath(tunnel, path);
+  prober_.PathChanged(tunnel, nowMs);
+  queue_.Flush();
+}
+
+void Outbound::PeerMoved(uint32_t tunnel, const Path& path, uint64_t nowMs) {
+  if (table_.PeerMoved(tunnel, path)) prober_.PathChanged(tunnel, nowMs);
+  queue_.Flush();
+}
+
+void Outbound::SendMessage(OutboundSa& sa, size_t payloadLength, const ProbeMessage& message, bool probe) noexcept {
+  uint8_t* slot = queue_.Take();
+  const std::span<uint8_t> payload(slot + esp::kHeadroom, payloadLength);
+  WriteProbeMessage(payload, message);
+  const Drop drop = esp::Seal(sa.sealer, payload, kAggfrag);
+  if (drop != Drop::kNone) {
+    counters_.Count(drop);
+    queue_.Put(slot);
+    return;
+  }
+  const std::span<uint8_t> sealed(slot, esp::SealedLength(payloadLength));
+  queue_.Commit({slot, sealed, sa.wirePath, SocketOf(sa), 0, probe, sa.tunnel, probe});
+}
+
+void Outbound::SendProbe(OutboundSa& sa, const Probe& probe, uint64_t nowMs) noexcept {
+  sa.lastSentMs = nowMs;
+  SendMessage(sa, esp::PayloadThatFits(probe.size - sa.Overhead()), {ProbeMessage::Kind::kProbe, probe.id}, true);
+}
+
+void Outbound::ProbeArrived(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept {
+  OutboundSa* sa = table_.Active(tunnel);
+  if (sa == nullptr || !sa->pathProbes) return;
+  sa->lastSentMs = nowMs;
+  SendMessage(*sa, aggfrag::kHeaderLength + ProbeMessage::kLength, {ProbeMessage::Kind::kAcknowledgement, id}, false);
+  queue_.Flush();
+}
+
+void Outbound::ProbeAcknowledged(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept {
+  prober_.Acknowledged(tunnel, id, nowMs);
+  queue_.Flush();
+}
+
+void Outbound::TooLargeHere(uint32_t tunnel, size_t length) noexcept {
+  const OutboundSa* sa = table_.Active(tunnel);
+  if (sa != nullptr) prober_.TooLargeHere(tunnel, length + sa->Overhead(), nowMs_);
+}
+
+uint64_t Outbound::WakeAt() const noexcept {
+  uint64_t wakeAt = prober_.WakeAt();
+  for (const OutboundSa* sa : holding_) {
+    if (sa->heldUntilMs != 0) wakeAt = std::min(wakeAt, sa->heldUntilMs);
+  }
+  return wakeAt;
+}
+
+void Outbound::Tick(uint64_t nowMs) noexcept {
+  nowMs_ = nowMs;
+  for (OutboundSa* sa : holding_) {
+    if (sa->heldUntilMs != 0 && nowMs >= sa->heldUntilMs) FinishOpen(*sa);
+  }
+  std::erase_if(holding_, [](const OutboundSa* sa) { return sa->heldUntilMs == 0; });
+  prober_.Tick(nowMs);
+  queue_.Flush();
+}
+
+void Outbound::Keepalives(uint64_t nowMs) noexcept {
+  table_.ForEachActive([&](OutboundSa& sa) {
+    if (sa.keepaliveSeconds == 0 || !sa.udpEncapsulation) return;
+    if (nowMs - sa.lastSentMs < uint64_t{sa.keepaliveSeconds} * 1000) return;
+    sa.lastSentMs = nowMs;
+    uint8_t* slot = queue_.Take();
+    *slot = kKeepaliveOctet;
+    queue_.Commit({slot, {slot, 1}, sa.wirePath, SocketOf(sa)});
+  });
+  queue_.Flush();
+}
+
+}  // namespace moat

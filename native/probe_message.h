@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "aggfrag.h"
+#include "bytes.h"
+
+namespace moat {
+
+/**
+ * Path probes and their acknowledgements between two moats that agreed on them. Both are AGGFRAG payloads of nothing but padding (RFC 9347
+ * 6.1.3.3), which any other receiver skips; the first octets of the padding say what they are:
+ *
+ *   00 00 0000 | 00 | 'm' 'o' 'a' 't' | kind (8) | id (32) | zeros to the wanted size
+ */
+struct ProbeMessage {
+  enum class Kind : uint8_t { kProbe = 1, kAcknowledgement = 2 };
+
+  static constexpr size_t kLength = 10;
+  static constexpr uint8_t kMagic[5] = {0, 'm', 'o', 'a', 't'};
+
+  Kind kind;
+  uint32_t id;
+};
+
+/** Fills `payload`, of at least aggfrag::kHeaderLength + ProbeMessage::kLength octets, whole. */
+inline void WriteProbeMessage(std::span<uint8_t> payload, const ProbeMessage& message) noexcept {
+  std::memset(payload.data(), 0, payload.size());
+  uint8_t* at = payload.data() + aggfrag::kHeaderLength;
+  std::memcpy(at, ProbeMessage::kMagic, sizeof ProbeMessage::kMagic);
+  at[5] = static_cast<uint8_t>(message.kind);
+  StoreBe32(at + 6, message.id);
+}
+
+/** False when `pad`, what stands behind the header of an all-pad payload, is only padding. */
+inline bool ReadProbeMessage(std::span<const uint8_t> pad, ProbeMessage& message) noexcept {
+  if (pad.size() < ProbeMessage::kLength) return false;
+  if (std::memcmp(pad.data(), ProbeMessage::kMagic, sizeof ProbeMessage::kMagic) != 0) return false;
+  const uint8_t kind = pad[5];
+  if (kind != 1 && kind != 2) return false;
+  message = {static_cast<ProbeMessage::Kind>(kind), LoadBe32(&pad[6])};
+  return true;
+}
+
+}  // namespace moat

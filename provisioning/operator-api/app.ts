@@ -1,0 +1,154 @@
+/** The operators' page and its API: inside only, and still guarded as if it were not. */
+import { join } from 'node:path';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Database } from '../db/database.ts';
+import { Buckets, payerOf } from '../device-api/limits.ts';
+import { noteEvents } from '../facts/events.ts';
+import { parseOrRefuse, Refusal } from '../facts/refusal.ts';
+import type { PortalSettings } from '../settings/settings.ts';
+import type { Live } from './live.ts';
+import { endSession, login, roles, type Session, sessionOf } from './operators.ts';
+import { type Route, routes } from './routes.ts';
+
+export interface OperatorApiParts {
+  readonly database: Database;
+  readonly settings: PortalSettings;
+  readonly live: Live;
+  readonly log: Logger;
+  now(): number;
+}
+
+const webFolder = join(import.meta.dirname, '../web');
+const cookieName = '__Host-moat';
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+
+export function operatorApp(parts: OperatorApiParts): express.Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('query parser', 'simple');
+  app.use((request, response, next) => guard(parts.settings, request, response, next));
+  app.use(express.static(webFolder, { index: 'index.html', extensions: [], dotfiles: 'deny', redirect: false }));
+  app.use('/api', express.json({ limit: '32mb', strict: true, type: () => true }));
+  addLogin(app, parts);
+  for (const route of routes) addRoute(app, parts, route);
+  app.use((_request: Request, response: Response) => void response.status(404).json({ error: 'notFound' }));
+  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) =>
+    answerError(error, response, parts.log),
+  );
+  return app;
+}
+
+/** Host: DNS rebinding. Origin and Sec-Fetch-Site: other sites' pages. */
+function guard({ operatorApi }: PortalSettings, request: Request, response: Response, next: NextFunction): void {
+  response.set({
+    'content-security-policy': policy,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+    'cache-control': 'no-store',
+    'strict-transport-security': 'max-age=31536000',
+  });
+  const port = request.socket.localPort;
+  const own = ['localhost', '127.0.0.1', '[::1]'].map((name) => `${name}:${port}`);
+  const host = request.headers.host ?? '';
+  const site = request.get('sec-fetch-site');
+  const origin = request.get('origin');
+  if (![...own, ...operatorApi.hosts].includes(host)) response.status(421).json({ error: 'unknownHost' });
+  else if (origin !== undefined && origin !== `https://${host}`) response.status(403).json({ error: 'foreignOrigin' });
+  else if (site !== undefined && site !== 'same-origin' && site !== 'none') {
+    response.status(403).json({ error: 'foreignOrigin' });
+  } else next();
+}
+
+const loginBody = z.strictObject({
+  name: z.string().max(100),
+  password: z.string().max(200),
+  totp: z.string().max(20),
+});
+
+function addLogin(app: express.Express, { database, log, now }: OperatorApiParts): void {
+  const byAddress = new Buckets({ burst: 20, perSecond: 0.2 });
+  const byName = new Buckets({ burst: 8, perSecond: 0.05 });
+  app.post('/api/login', async (request, response) => {
+    const given = parseOrRefuse(loginBody, request.body);
+    const at = now();
+    const payer = payerOf(request.socket.remoteAddress ?? '');
+    if (!byAddress.take(payer, at) || !byName.take(given.name, at)) {
+      response.status(429).set('retry-after', '20').json({ error: 'slowDown' });
+      return;
+    }
+    const token = await login(database, given, at);
+    // The name is what somebody typed: perhaps the password, in the wrong field.
+    const detail = token === null ? `from ${payer}` : `${given.name} from ${payer}`;
+    await noteEvents(database, [{ at, kind: token === null ? 'loginRefused' : 'login', device: '', detail }]);
+    log.info({ from: payer, ok: token !== null }, 'login');
+    if (token === null) response.status(401).json({ error: 'refused' });
+    else response.set('set-cookie', `${cookieName}=${token}; Path=/; Secure; HttpOnly; SameSite=Strict`).json({});
+  });
+  app.post('/api/logout', async (request, response) => {
+    await endSession(database, tokenOf(request));
+    response.set('set-cookie', `${cookieName}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`).json({});
+  });
+}
+
+function tokenOf(request: Request): string {
+  const cookies = (request.headers.cookie ?? '').split(/;\s*/);
+  const own = cookies.find((cookie) => cookie.startsWith(`${cookieName}=`));
+  return own?.slice(cookieName.length + 1) ?? '';
+}
+
+const handlers = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
+
+function addRoute(app: express.Express, parts: OperatorApiParts, route: Route): void {
+  app[handlers[route.method]](`/api${route.path}`, async (request: Request, response: Response) => {
+    const now = parts.now();
+    const session = await sessionOf(parts.database.queries, tokenOf(request), now);
+    const denied = denial(route, session, request.get('moat-csrf') ?? '');
+    if (denied || !session) {
+      response.status(denied === 'loginFirst' ? 401 : 403).json({ error: denied });
+      return;
+    }
+    const query = route.query ? parseOrRefuse(route.query, { ...request.query }) : {};
+    const body = route.body ? parseOrRefuse(route.body, request.body ?? {}) : {};
+    const params = request.params as Record<string, string>;
+    const asked = { ...parts, session, now, params, query, body, response };
+    const answer = await route.answer(asked);
+    if (answer !== undefined) response.json(answer);
+  });
+}
+
+function denial(route: Route, session: Session | null, csrf: string): string | null {
+  if (!session) return 'loginFirst';
+  if (roles.indexOf(session.role) < roles.indexOf(route.role)) return 'notAllowed';
+  return route.method !== 'GET' && csrf !== session.csrf ? 'wrongToken' : null;
+}
+
+const refusalStatus = { invalid: 400, missing: 404, conflict: 409 } as const;
+
+function answerError(error: unknown, response: Response, log: Logger): void {
+  const { status } = error as { status?: number };
+  if (response.headersSent) response.destroy();
+  else if (error instanceof Refusal) {
+    response.status(refusalStatus[error.reason]).json({ error: 'invalid', problems: error.problems });
+  } else if (status !== undefined && status < 500) {
+    const message = status === 413 ? 'is too large' : 'expected a JSON body, and a path without stray percent signs';
+    response.status(status).json({ error: 'invalid', problems: [{ field: '', message }] });
+  } else {
+    log.error({ err: error }, 'operatorApiFailed');
+    response.status(500).json({ error: 'internal' });
+  }
+}

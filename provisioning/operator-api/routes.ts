@@ -1,0 +1,38 @@
+/** Every route of the operator API, as one table: the fuzzer reads it too. */
+import type { Response } from 'express';
+import { z } from 'zod';
+import type { Database } from '../db/database.ts';
+import { kindNames } from '../facts/kinds.ts';
+import type { PortalSettings } from '../settings/settings.ts';
+import { changeRoutes } from './changes.ts';
+import type { Live } from './live.ts';
+import type { Role, Session } from './operators.ts';
+import { operatorRoutes } from './people.ts';
+import { viewRoutes } from './views.ts';
+
+export interface Asked {
+  readonly database: Database;
+  readonly settings: PortalSettings;
+  readonly live: Live;
+  readonly session: Session;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly response: Response;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  /** The least that the operator must be. */
+  readonly role: Role;
+  readonly query?: z.ZodType<Record<string, unknown>>;
+  readonly body?: z.ZodType<Record<string, unknown>>;
+  /** What it returns is sent as JSON; undefined: it has answered by itself. */
+  answer(asked: Asked): Promise<unknown>;
+}
+
+export const kindName = z.enum(kindNames);
+export const routes: readonly Route[] = [...viewRoutes, ...changeRoutes, ...operatorRoutes];

@@ -1,0 +1,140 @@
+/** `portal run`: the doors, the timers, and the one place where they meet. */
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type Database, openDatabase } from '../db/database.ts';
+import { follow } from '../db/feed.ts';
+import { deviceApp } from '../device-api/app.ts';
+import { Reports } from '../device-api/reports.ts';
+import { Waiting } from '../device-api/waiting.ts';
+import { keyFiles } from '../keys/files.ts';
+import { operatorApp } from '../operator-api/app.ts';
+import { Live } from '../operator-api/live.ts';
+import { databaseAddress, inFolder, type PortalSettings } from '../settings/settings.ts';
+import { Changes } from './changes.ts';
+import { housekeeping } from './housekeeping.ts';
+import { metricsText } from './metrics.ts';
+import { TunnelFile } from './tunnel-file.ts';
+
+export interface RunningPortal {
+  readonly database: Database;
+  readonly devicePort: number;
+  readonly operatorPort: number;
+  readonly metricsPort: number;
+  close(): Promise<void>;
+}
+
+const flushMs = 1000;
+const housekeepingMs = 10_000;
+
+/** @throws {Error} when a port or the database cannot be had; then nothing is left running. */
+export async function startPortal(settings: PortalSettings, log: Logger): Promise<RunningPortal> {
+  const database = await openDatabase(databaseAddress(settings));
+  const now = () => Date.now();
+  const waiting = new Waiting();
+  const reports = new Reports(database);
+  const live = new Live();
+  await reports.load();
+  const { configFile, pidFile } = settings.tunnel;
+  const tunnelFile = configFile === '' ? null : new TunnelFile(inFolder(settings, configFile), pidFile);
+  const heard = (revision: number, deviceIds: readonly number[]) => live.changed(revision, deviceIds);
+  const changes = new Changes({ database, portalName: settings.name, waiting, tunnelFile, heard });
+  const failed = (err: unknown) => log.error({ err }, 'portalWorkFailed');
+  await changes.catchUp();
+  const feed = await follow(database, () => changes.catchUp().catch(failed));
+
+  const counters = { reports: 0, waiting: 0 };
+  const flush = async () => {
+    const ids = await reports.flush(now());
+    counters.reports += ids.length;
+    if (ids.length > 0) live.reported(ids.length);
+  };
+  const timers = [
+    every(flushMs, () => flush().catch(failed)),
+    every(housekeepingMs, () => housekeeping(database, now(), log).catch(failed)),
+  ];
+  const metrics = createHttpServer(async (request, response) => {
+    if (request.url !== '/metrics') return response.writeHead(404).end();
+    const text = await metricsText(database.queries, now(), { ...counters, waiting: waiting.size }).catch(failed);
+    return response.writeHead(text ? 200 : 500, { 'content-type': 'text/plain; version=0.0.4' }).end(text ?? '');
+  });
+  const devices = createHttpsServer(deviceTls(settings), deviceApp({ database, reports, waiting, log, now }));
+  const operators = createHttpsServer(operatorTls(settings), operatorApp({ database, settings, live, log, now }));
+  limitConnections(devices);
+  limitConnections(operators);
+  const servers = [devices, operators, metrics];
+  const close = async () => {
+    for (const timer of timers) clearInterval(timer);
+    live.close();
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+    waiting.wakeAll();
+    await feed.close();
+    await flush().catch(failed);
+    await database.close();
+  };
+  try {
+    await listen(devices, settings.deviceApi);
+    await listen(operators, settings.operatorApi);
+    await listen(metrics, settings.metrics);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const [devicePort = 0, operatorPort = 0, metricsPort = 0] = servers.map(portOf);
+  log.info({ name: settings.name, devicePort, operatorPort, metricsPort, database: database.kind }, 'portalStarted');
+  return { database, devicePort, operatorPort, metricsPort, close };
+}
+
+function every(milliseconds: number, work: () => Promise<void>): NodeJS.Timeout {
+  let busy = false;
+  return setInterval(() => {
+    if (busy) return;
+    busy = true;
+    work().finally(() => {
+      busy = false;
+    });
+  }, milliseconds);
+}
+
+function deviceTls({ folder }: PortalSettings): ServerOptions {
+  const read = (file: string) => readFileSync(join(folder, file));
+  return { key: read(keyFiles.apiKey), cert: read(keyFiles.apiCertificate), minVersion: 'TLSv1.3' };
+}
+
+function operatorTls(settings: PortalSettings): ServerOptions {
+  const { certificateFile, keyFile } = settings.operatorApi;
+  return {
+    key: readFileSync(inFolder(settings, keyFile ?? keyFiles.operatorKey)),
+    cert: readFileSync(inFolder(settings, certificateFile ?? keyFiles.operatorCertificate)),
+    minVersion: 'TLSv1.2',
+  };
+}
+
+/** Slow or silent callers give their place back; a held question is an answered request, which these do not count. */
+function limitConnections(server: ReturnType<typeof createHttpsServer>): void {
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 20_000;
+  server.keepAliveTimeout = 90_000;
+  server.maxConnections = 25_000;
+  server.maxHeadersCount = 40;
+}
+
+function listen(server: Server, { listen: host, port }: { listen: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ port, host, backlog: 1024 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo | null)?.port ?? 0;
+}

@@ -1,0 +1,87 @@
+/** A process of a test, with what it said: dies with the test, and can be waited for line by line. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
+
+export class Child {
+  readonly #process: ChildProcessWithoutNullStreams;
+  readonly #log: string;
+  #text = '';
+  #ended = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(command: readonly string[], log: string) {
+    const [file = '', ...rest] = ['setpriv', '--pdeathsig', 'KILL', 'nice', '-n', '10', ...command];
+    this.#log = log;
+    this.#process = spawn(file, rest, { stdio: 'pipe', detached: true });
+    this.#process.stdin.on('error', () => undefined);
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream.on('data', (chunk: Buffer) => this.#take(chunk));
+    this.#process.on('error', (error) => this.#take(Buffer.from(error.message)));
+    this.#process.on('close', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  /** Everything so far, as a person would read it on a screen that never scrolls. */
+  get text(): string {
+    return this.#text;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  say(line: string): void {
+    this.#process.stdin.write(`${line}\n`);
+  }
+
+  /** As a power cut does. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.#ended) return;
+    this.#process.kill(signal);
+    while (!this.#ended) await this.#news(1000);
+  }
+
+  /** The first match after `from` characters. @throws {Error} when it does not come in time, with the last words. */
+  async match(pattern: RegExp, seconds: number, from = 0): Promise<RegExpExecArray> {
+    const deadline = performance.now() + seconds * 1000;
+    for (;;) {
+      const found = new RegExp(pattern.source, pattern.flags).exec(this.#text.slice(from));
+      if (found) return found;
+      const left = deadline - performance.now();
+      if (this.#ended || left <= 0) {
+        const why = this.#ended ? 'it ended' : `not within ${seconds} s`;
+        throw new Error(`no ${pattern} (${why}); last words:\n${this.#text.slice(-1500)}`);
+      }
+      await this.#news(left);
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    // Terminal sequences of firmware and GRUB are of no use to anybody here.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they are made of
+    const clean = chunk.toString('utf8').replaceAll(/\x1b\[[0-9;?=]*[A-Za-z]|\r|\x1bc/g, '');
+    this.#text += clean;
+    appendFileSync(this.#log, clean);
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #news(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, milliseconds));
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}

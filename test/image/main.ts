@@ -1,0 +1,59 @@
+/** `npm run test:image [-- --all] [--only NAME] [--image FILE] [--seed N]`: the image in QEMU. Prints a line per story. */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Ground, type Rounds } from './ground.ts';
+import { bootsBy } from './stories/boot.ts';
+import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
+import { filled, ofData, ofRoot } from './stories/damage.ts';
+import { manyDamages } from './stories/room.ts';
+import { cutUpdates, goodUpdate, refusals, uselessUpdate } from './stories/updates.ts';
+
+const { values } = parseArgs({
+  options: {
+    all: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    image: { type: 'string' },
+    seed: { type: 'string' },
+  },
+});
+
+const reduced: Rounds = { running: 2, firstBoot: 1, updating: 1, damage: 2 };
+const everything: Rounds = { running: 100, firstBoot: 50, updating: 100, damage: 38 };
+
+const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
+  'boot by BIOS': (ground) => bootsBy(ground, 'bios'),
+  'many damages, without QEMU': manyDamages,
+  'flipped bits': ofRoot,
+  'useless update': uselessUpdate,
+  'good update': goodUpdate,
+  'damaged data': ofData,
+  'cuts while running': whileRunning,
+  'refused updates': refusals,
+  'filled data': filled,
+  'cuts in the first start': whileFirstBoot,
+  'cuts while updating': cutUpdates,
+  'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
+};
+
+const top = join(import.meta.dirname, '../..');
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const ground = await Ground.open(join(top, `.runs/image-${process.pid}`), {
+  image: values.image ?? join(top, '.build/image/pc.img'),
+  rounds: values.all ? everything : reduced,
+  seed,
+});
+let failed = 0;
+const stop = () => void ground.close().then(() => process.exit(130));
+process.once('SIGINT', stop).once('SIGTERM', stop);
+console.log(`seed ${seed}, files in ${ground.folder}`);
+for (const [name, story] of Object.entries(stories)) {
+  if (values.only !== undefined && !values.only.some((part) => name.includes(part))) continue;
+  const started = performance.now();
+  const result = await story(ground).catch((error: Error) => {
+    failed++;
+    return `FAILED: ${error.stack}`;
+  });
+  console.log(`${name} (${Math.round((performance.now() - started) / 1000)} s): ${result}`);
+}
+await ground.close();
+process.exitCode = failed > 0 ? 1 : 0;

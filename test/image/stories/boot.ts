@@ -1,0 +1,74 @@
+/** The image starts by either firmware, gets an address, tunnels, and the sofa reads a page; what runs inside is what should. */
+import assert from 'node:assert/strict';
+import type { Box, Firmware } from '../box.ts';
+import type { Ground } from '../ground.ts';
+import { readFromSofa } from '../office.ts';
+
+const mostMemoryMib = 350;
+
+export async function bootsBy(ground: Ground, firmware: Firmware): Promise<string> {
+  const disk = await ground.newDisk(`boot-${firmware}`);
+  const { box, publicKey } = await ground.firstStart(disk, `boot-${firmware}`, { firmware });
+  const { at } = await box.works();
+  await readFromSofa(ground.street);
+  assert.equal((await disk.getFile('public-key.txt')).trim(), publicKey, 'the key is on the FAT partition');
+  const inside = firmware === 'bios' ? await looksRight(box) : '';
+  await box.shell('sync');
+  await box.cut();
+  ground.season(disk, publicKey);
+  return `tunnel and page on the sofa; up at ${at} s of the box's clock${inside}`;
+}
+
+async function looksRight(box: Box): Promise<string> {
+  assert.deepEqual(await listeners(box), documented);
+  const missing = 'for c in cc gcc g++ make dpkg apt perl python3 wget curl nc; do command -v $c; done; true';
+  assert.equal((await box.shell(missing)).trim(), '', 'no compiler, no package manager, no downloader');
+  assert.match(await box.shell('touch /usr/x 2>&1'), /Read-only file system/);
+  assert.match(
+    await box.shell('dd if=/dev/zero of=/dev/mapper/moat-root bs=512 count=1 2>&1'),
+    /not permitted|Read-only|denied/,
+  );
+  assert.match(
+    await box.shell('mount -o remount,rw /usr 2>&1; touch /usr/x 2>&1'),
+    /read-only|Read-only|write-protected/i,
+  );
+  const used = Number(
+    (await box.shell("awk '/MemTotal/{t=$2}/MemAvailable/{a=$2}END{print int((t-a)/1024)}' /proc/meminfo")).trim(),
+  );
+  assert.ok(used > 0 && used < mostMemoryMib, `${used} MiB in use`);
+  const users = (await box.shell('ps -eo user=,args= | grep moat/appliance | grep -v grep')).trim().split('\n');
+  const names = users.map((line) => line.split(' ')[0] ?? '');
+  assert.ok(
+    names.includes('moat-tu+') || names.includes('moat-tunnel'),
+    `the tunnel runs under its own user: ${names.join(' ')}`,
+  );
+  return `; ${used} MiB in use; processes of ${names.join(', ')}; ${await writesAtRest(box)}`;
+}
+
+const restSeconds = 45;
+const monthSeconds = 30 * 86_400;
+
+/** Octets to the disk while nothing happens, made into a month. What is written every ten minutes may be missed. */
+async function writesAtRest(box: Box): Promise<string> {
+  const sectors = "awk '{print $7}' /sys/block/vda/stat";
+  const [before = 0, after = 0] = (await box.shell(`sync; sleep 10; ${sectors}; sleep ${restSeconds}; ${sectors}`, 300))
+    .trim()
+    .split('\n')
+    .map(Number);
+  const month = Math.round((((after - before) * 512) / restSeconds / 1_000_000) * monthSeconds);
+  return `${after - before} sectors written in ${restSeconds} s at rest (${month} MB a month)`;
+}
+
+/** `protocol address port`, as rootfs/README.md lists them. */
+const documented = ['udp * 4500', 'udp * 500', 'udp wild0 68'];
+
+async function listeners(box: Box): Promise<string[]> {
+  const lines = (await box.shell('ss -Hlntu')).trim().split('\n');
+  const names = lines.map((line) => {
+    const [protocol = '', , , , local = ''] = line.trim().split(/\s+/);
+    const port = local.slice(local.lastIndexOf(':') + 1);
+    const device = /%([a-z0-9]+)/.exec(local)?.[1];
+    return `${protocol} ${device ?? '*'} ${port}`;
+  });
+  return [...new Set(names)].sort();
+}

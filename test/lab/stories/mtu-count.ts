@@ -1,0 +1,75 @@
+import { runFlow } from '../flow.ts';
+import type { Moat } from '../moat.ts';
+import { startMoats } from '../moat-pair.ts';
+import { searched } from '../path-mtu.ts';
+import { expect, type Stage, type Story } from '../story.ts';
+import type { World } from '../world.ts';
+
+const bulkOctets = 100e6;
+
+export const story: Story = {
+  name: 'mtu-count',
+  summary: 'how many envelopes packets cost on a path of 1500: bulk, and small packets under load',
+  async run(stage) {
+    await bulk(stage, { delayMs: 1, atMost: 1.06 });
+    // With no waiting at all the last envelope of each batch that the TUN gives leaves as it is, seldom full.
+    await bulk(stage, { delayMs: 0, atMost: 1.07 });
+    await small(stage);
+  },
+};
+
+async function pair({ world }: Stage, peer: object): Promise<{ lab: World; home: Moat; portal: Moat }> {
+  const lab = await world({ nat: true });
+  await lab.internet.impair({ mtu: 1500, icmp: 'eaten', fragments: 'eaten' });
+  const moats = await startMoats(lab, { home: { peer }, portal: { peer } });
+  await searched([moats.home, moats.portal]);
+  return { lab, ...moats };
+}
+
+async function bulk(stage: Stage, { delayMs, atMost }: { delayMs: number; atMost: number }): Promise<void> {
+  const { lab, portal } = await pair(stage, { clampMss: false, aggregationDelayMs: delayMs });
+  const title = `bulk TCP without clamp, waiting ${delayMs} ms for company`;
+  await stage.step(`${title}: at most ${atMost} envelopes for a packet of 1500 octets`, async () => {
+    const { envelopes, packets } = await counted(portal, async () => {
+      await lab.pc.fetch(lab.addresses.corp.v4, { octets: bulkOctets });
+    });
+    expect(packets > 60_000, 'more than 60 000 packets', packets);
+    // By octets and not by packets: a packet that is not full would make the figure better.
+    const ratio = envelopes / (bulkOctets / 1448);
+    expect(ratio <= atMost, `at most ${atMost}`, ratio);
+    return ratio.toFixed(4);
+  });
+}
+
+async function small(stage: Stage): Promise<void> {
+  const { lab, home } = await pair(stage, {});
+  await stage.step('packets of 64 octets under load: at least 12 share an envelope', async () => {
+    const { envelopes, packets } = await counted(home, async () => {
+      await runFlow(lab.pc, lab.corp, { target: lab.addresses.corp.v4, octets: 64, rateMbit: 200, seconds: 3 });
+    });
+    const ratio = packets / envelopes;
+    expect(ratio >= 12, 'at least 12', `${ratio} (${packets} packets, ${envelopes} envelopes)`);
+    return ratio.toFixed(1);
+  });
+}
+
+/** What the sender's outbound SA counts meanwhile. */
+async function counted(moat: Moat, action: () => Promise<void>): Promise<{ envelopes: number; packets: number }> {
+  const sum = async () => {
+    const { securityAssociations } = await moat.tunnel();
+    const outbound = securityAssociations.filter(({ direction }) => direction === 'outbound');
+    return outbound
+      .map((sa) => sa as typeof sa & { envelopes: number })
+      .reduce(
+        (total, { envelopes, packets }) => ({
+          envelopes: total.envelopes + envelopes,
+          packets: total.packets + packets,
+        }),
+        { envelopes: 0, packets: 0 },
+      );
+  };
+  const before = await sum();
+  await action();
+  const after = await sum();
+  return { envelopes: after.envelopes - before.envelopes, packets: after.packets - before.packets };
+}
