@@ -45,14 +45,6 @@ program
   .action(async (options) => (await import('./commands/status.ts')).statusCommand(options));
 
 program
-  .command('mtu')
-  .description('show the virtually-large MTU of each tunnel: mode, path, envelopes, clamp')
-  .option('--prove', "send DF packets of the LAN's full size to the peers' proofAddresses and back")
-  .addOption(stateOption())
-  .addOption(jsonOption())
-  .action(async (options) => (await import('./commands/mtu.ts')).mtuCommand(options));
-
-program
   .command('doctor')
   .description('walk the layers from the cable to the company and say in one sentence which is at fault')
   .addOption(stateOption())
@@ -78,6 +70,14 @@ program
   .description('everything that helps who helps, without keys and secrets, as JSON')
   .addOption(stateOption())
   .action(async (options) => (await import('./commands/report.ts')).supportCommand(options));
+
+program
+  .command('mtu')
+  .description('show the virtually-large MTU of each tunnel: mode, path, envelopes, clamp')
+  .option('--prove', "send DF packets of the LAN's full size to the peers' proofAddresses and back")
+  .addOption(stateOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/mtu.ts')).mtuCommand(options));
 
 program
   .command('check')

@@ -1,0 +1,218 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Flow } from '../flow.ts';
+import { formatMs } from '../measures.ts';
+import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
+import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { sleep } from '../processes.ts';
+import { expect, type Step, type Story } from '../story.ts';
+import { addresses } from '../topology.ts';
+import type { World } from '../world.ts';
+
+const scanner = fileURLToPath(new URL('../scan.ts', import.meta.url));
+/** Of each service. */
+const kills = Number(process.env.MOAT_LAB_KILLS ?? 20);
+const pauseMs = 500;
+
+export const story: Story = {
+  name: 'supervisor',
+  summary:
+    'services are killed under load, configurations that do not work heal, and from outside nothing is to be seen',
+  async run({ world, step }) {
+    const lab = await world({ kids: true });
+    await buildAddon();
+    const credentials = newCredentials();
+    const config = withServices(homeConfig(lab, credentials));
+    await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
+    const home = await started(lab, step, config);
+    await atRest(step, home);
+    await killing(step, lab, home);
+    await healing(step, lab, home, config);
+    await scanned(step, lab);
+    await step('a graceful end leaves no process and no device', async () => {
+      await home.stop();
+      const left = await lab.moat.must([
+        'sh',
+        '-c',
+        'ip netns pids "$(ip netns identify)"; ip -o link show moat0 || true',
+      ]);
+      expect(!/moat0:/.test(left), 'no tunnel device', left);
+      return undefined;
+    });
+  },
+};
+
+async function started(lab: World, step: Step, config: MoatConfig): Promise<Moat> {
+  await (await Moat.start(lab.moat, { config })).stop(); // compiled now: a box does so once in its life
+  let home: Moat | undefined;
+  await step('from the start to the tunnel up: below 3 s', async () => {
+    const began = performance.now();
+    home = await Moat.start(lab.moat, { config });
+    await home.up();
+    const took = performance.now() - began;
+    expect(took < 3000, 'below 3 s', took);
+    return formatMs(took);
+  });
+  if (!home) throw new Error('moat did not start');
+  return home;
+}
+
+async function atRest(step: Step, home: Moat): Promise<void> {
+  await step('at rest: below 256 MB and 1 % of a core', async () => {
+    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    await sleep(5000);
+    const before = await ticks(home);
+    await sleep(20_000);
+    const percent = ((await ticks(home)) - before) / 20;
+    const { residentOctets, services } = await home.status();
+    expect(residentOctets < 256e6, 'below 256 MB', residentOctets);
+    expect(percent < 1, 'below 1 %', percent);
+    return `${(residentOctets / 1e6).toFixed(0)} MB in ${services.length + 1} processes, ${percent.toFixed(2)} % of a core`;
+  });
+}
+
+/** Hundredths of a second of processor time of the whole appliance. */
+async function ticks(home: Moat): Promise<number> {
+  const pids = [home.process.child.pid ?? 0, ...(await home.status()).services.flatMap(({ pid }) => pid ?? [])];
+  return pids.reduce((sum, pid) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return sum + Number(fields[11]) + Number(fields[12]);
+  }, 0);
+}
+
+async function killing(step: Step, lab: World, home: Moat): Promise<void> {
+  const before = await footprint(lab, home);
+  await step(`${kills} kills of DNS and of DHCP under 20 Mbit/s: the tunnel does not notice`, async () => {
+    const options = { target: addresses.corp.v4, rateMbit: 20, seconds: kills * 2, octets: 1200 };
+    const flow = await Flow.start(lab.pc, lab.corp, options);
+    for (let i = 0; i < 2 * kills; i += 1) {
+      await kill(home, i % 2 === 0 ? 'dns' : 'dhcp');
+      await sleep(pauseMs + Math.random() * 2 * pauseMs);
+    }
+    const { lost, received, longestGapMs } = await flow.finish();
+    expect(longestGapMs < 1000 && lost < received / 200, 'no interruption', { lost, received, longestGapMs });
+    return `${received} packets, ${lost} lost, longest gap ${formatMs(longestGapMs)}`;
+  });
+  await step(`${kills} kills of the tunnel: each interruption below 2 s`, async () => {
+    const gaps: number[] = [];
+    for (let i = 0; i < kills; i += 1) {
+      await kill(home, 'tunnel');
+      const began = performance.now();
+      while ((await lab.pc.ping(addresses.corp.v4, { count: 1, wait: 100 })).received === 0) {
+        if (performance.now() - began > 10_000) throw new Error(`no tunnel 10 s after kill ${i + 1}`);
+      }
+      gaps.push(performance.now() - began);
+      await sleep(pauseMs + Math.random() * 4 * pauseMs);
+    }
+    gaps.sort((a, b) => a - b);
+    const [median = 0, longest = 0] = [gaps[Math.floor(kills / 2)], gaps.at(-1)];
+    expect(longest < 2000, 'each below 2 s', gaps);
+    return `median ${formatMs(median)}, longest ${formatMs(longest)}`;
+  });
+  await step('nothing has leaked: processes, descriptors, rules, routes', async () => {
+    await home.up();
+    await sleep(1000);
+    const after = await footprint(lab, home);
+    expect(after.descriptors <= before.descriptors + 4, `at most ${before.descriptors + 4} descriptors`, after);
+    expect(
+      JSON.stringify({ ...after, descriptors: 0 }) === JSON.stringify({ ...before, descriptors: 0 }),
+      JSON.stringify(before),
+      after,
+    );
+    return JSON.stringify(after);
+  });
+}
+
+async function kill(home: Moat, name: string): Promise<void> {
+  const status = await home.until(`running ${name}`, ({ services }) =>
+    services.some((each) => each.name === name && each.pid !== null),
+  );
+  const pid = status.services.find((each) => each.name === name)?.pid;
+  if (pid) process.kill(pid, 'SIGKILL');
+}
+
+async function footprint(lab: World, home: Moat) {
+  const lines = async (...command: string[]) => (await lab.moat.must(command)).trim().split('\n').length;
+  return {
+    processes: (await lab.moat.must(['sh', '-c', 'ip netns pids "$(ip netns identify)" | wc -l'])).trim(),
+    descriptors: readdirSync(`/proc/${home.process.child.pid}/fd`).length,
+    rules: await lines('nft', 'list', 'ruleset'),
+    routes: await lines('ip', 'route', 'show', 'table', 'all'),
+    policies: await lines('ip', 'rule', 'show'),
+  };
+}
+
+async function healing(step: Step, lab: World, home: Moat, config: MoatConfig): Promise<void> {
+  const peers = config.peers as readonly Record<string, unknown>[];
+  const harmful: [string, MoatConfig][] = [
+    ['a portal that is not there', { ...config, peers: [{ ...peers[0], addresses: ['198.51.100.77'] }] }],
+    ['the wrong key', { ...config, peers: [{ ...peers[0], publicKey: Buffer.alloc(32, 9).toString('base64') }] }],
+  ];
+  for (const [what, wrong] of harmful) {
+    await step(`a configuration with ${what} is taken back by itself`, async () => {
+      const began = performance.now();
+      const { code, stderr } = await home.reconfigure(wrong);
+      expect(code === 0, 'a valid configuration', stderr);
+      await home.until('on trial', ({ configuration }) => configuration.state === 'trying', 1000);
+      await home.until(
+        'back',
+        ({ configuration, tunnel }) => configuration.state === 'settled' && tunnel?.state === 'up',
+        300_000,
+      );
+      const ping = await lab.pc.ping(addresses.corp.v4);
+      expect(ping.received === 3, 'pc to reach corp', ping.received);
+      return `${((performance.now() - began) / 1000).toFixed(0)} s`;
+    });
+  }
+}
+
+async function scanned(step: Step, lab: World): Promise<void> {
+  for (const [family, target] of Object.entries(addresses.moatDirect)) {
+    await step(`all TCP ports and common UDP ports from the wild side (${family}): silence`, async () => {
+      const capture = await lab.internet.capture('home', 'not udp port 4500 and not udp port 500');
+      await lab.internet.must([process.execPath, scanner, target], { timeout: 120_000 });
+      const packets = await capture.stop();
+      const answers = packets.filter(
+        ({ source, destination, protocol }) => source === target && protocol !== 58 && destination !== source,
+      );
+      const knocks = new Set(
+        packets
+          .filter(({ destination }) => destination === target)
+          .map((packet) => `${packet.protocol} ${packet.destinationPort}`),
+      );
+      expect(knocks.size > 66_000, 'every port knocked at', knocks.size);
+      expect(
+        answers.length === 0,
+        'no answer',
+        answers.slice(0, 5).map(({ protocol, sourcePort }) => ({ protocol, sourcePort })),
+      );
+      return `${knocks.size} ports, 0 answers`;
+    });
+  }
+}
+
+function withServices(config: MoatConfig): MoatConfig {
+  const { moatLan, moatKids } = addresses;
+  const own = ({ v4, v6 }: { v4: string; v6: string }) => [`${v4}/24`, `${v6}/64`];
+  return {
+    ...config,
+    zones: [
+      { name: 'wild', kind: 'wild', interface: 'wan' },
+      { name: 'work', kind: 'work', interface: 'lan', addresses: own(moatLan) },
+      { name: 'kids', kind: 'kids', interface: 'kids', addresses: own(moatKids) },
+    ],
+    dns: { listen: [{ address: moatLan.v4 }], clients: ['10.77.1.0/24'] },
+    dhcp: {
+      networks: [
+        {
+          zone: 'work',
+          interface: 'lan',
+          address: moatLan.v4,
+          prefix: '10.77.1.0/24',
+          ranges: [{ first: '10.77.1.150', last: '10.77.1.199' }],
+        },
+      ],
+    },
+  };
+}
