@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { ConfigError, problemsOf } from './problems.ts';
-import { dhcpSection, dnsSection } from './sections.ts';
+import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
 /** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
@@ -151,6 +151,7 @@ const config = z
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),
     dns: dnsSection.optional(),
+    ntp: ntpSection.optional(),
     /** Without zones the host's own firewall is left alone. */
     zones: zonesSchema.default([]),
     policy: policySchema.default([]),

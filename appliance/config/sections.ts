@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { dhcpSlice } from './dhcp.ts';
 import { dnsConfig } from './dns.ts';
+import { ntpConfig } from './ntp.ts';
 
 /** A section that another schema knows all about; `given` are the fields that nobody writes by hand. */
 function section<Schema extends z.ZodType>(schema: Schema, given: Readonly<Record<string, unknown>> = {}) {
@@ -19,4 +20,5 @@ function section<Schema extends z.ZodType>(schema: Schema, given: Readonly<Recor
 export const dhcpSection = section(dhcpSlice);
 
 /** `slices.ts` puts in the real directory. */
-export const dnsSection = section(dnsConfig, { stateDirectory: '/' });
+export const dnsSection = section(dnsConfig, { stateDirectory: '/var/lib/moat' });
+export const ntpSection = section(ntpConfig, { stateDirectory: '/var/lib/moat' });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { deserialize, serialize } from 'node:v8';
 import { Secret } from '../lib/secret.ts';
 import { parseConfig } from './schema.ts';
-import { dnsSlice, loadedFromSlice, tunnelSlice } from './slices.ts';
+import { dnsSlice, loadedFromSlice, ntpSlice, tunnelSlice } from './slices.ts';
 
 const config = parseConfig({
   role: 'home',
@@ -21,6 +21,7 @@ const config = parseConfig({
     },
   ],
   dns: { listen: [{ address: '10.77.1.1' }], clients: ['10.77.1.0/24'] },
+  ntp: { listen: ['10.77.1.1'], clients: ['10.77.1.0/24'] },
 });
 const loaded = {
   config,
@@ -39,4 +40,10 @@ test('the tunnel gets its keys over the channel whole, and nothing of the other 
 test('DNS gets directories of the appliance, which nobody writes by hand', () => {
   assert.equal(dnsSlice(loaded, '/state')?.stateDirectory, '/state/dns');
   assert.equal(dnsSlice({ ...loaded, config: { ...config, dns: undefined } }, '/state'), null);
+});
+
+test('chronyd gets a directory of the appliance, and ends with the service that started it', () => {
+  const slice = ntpSlice(loaded, '/state');
+  assert.equal(slice?.stateDirectory, '/state/ntp');
+  assert.deepEqual(slice.daemonCommand, ['/usr/bin/setpriv', '--pdeathsig=KILL', '/usr/sbin/chronyd']);
 });

@@ -6,6 +6,7 @@ import { Secret } from '../lib/secret.ts';
 import type { DhcpSlice } from './dhcp.ts';
 import type { DnsConfig } from './dns.ts';
 import type { LoadedConfig } from './files.ts';
+import type { NtpConfig } from './ntp.ts';
 import type { Config } from './schema.ts';
 
 /** The tunnel's part holds the keys as plain octets: it travels by the supervisor's private channel only. */
@@ -23,6 +24,7 @@ export function tunnelSlice({ config, privateKey, sharedSecrets }: LoadedConfig)
       policy: [],
       dhcp: undefined,
       dns: undefined,
+      ntp: undefined,
       peers: config.peers.map(({ psk: _, ...peer }) => peer),
     },
     privateKey: privateKey?.reveal() ?? null,
@@ -56,4 +58,11 @@ export function dnsSlice({ config }: LoadedConfig, stateDirectory: string): DnsC
 
 export function dhcpSlice({ config }: LoadedConfig): DhcpSlice | null {
   return config.dhcp ?? null;
+}
+
+/** chronyd dies with the service that started it: two would fight for the port. */
+export function ntpSlice({ config }: LoadedConfig, stateDirectory: string): NtpConfig | null {
+  if (!config.ntp) return null;
+  const daemonCommand = ['/usr/bin/setpriv', '--pdeathsig=KILL', ...config.ntp.daemonCommand];
+  return { ...config.ntp, daemonCommand, stateDirectory: serviceDirectory(stateDirectory, 'ntp') };
 }

@@ -13,7 +13,7 @@ import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
 import type { LogSink } from './log-sink.ts';
-import { type Fingerprint, fingerprint, nameProof, pingProof, tunnelProof } from './proof.ts';
+import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
 import { type Proof, residentOctets } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
@@ -187,7 +187,7 @@ export class Appliance {
     const [services, tunnel] = [await this.#services.prove(), tunnelProof(await this.#services.tunnel(), this.#before)];
     const proofs = [services, tunnel];
     if (!proofs.every(({ ok }) => ok)) return proofs.find(({ ok }) => !ok) ?? services;
-    proofs.push(...(await Promise.all(config.proof.pings.map((target) => pingProof(config, target)))));
+    proofs.push(...(await Promise.all(proofTargets(config).map((target) => pingProof(config, target)))));
     proofs.push(...(await Promise.all(config.proof.names.map((name) => nameProof(config, name)))));
     return proofs.find(({ ok }) => !ok) ?? tunnel;
   }

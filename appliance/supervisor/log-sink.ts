@@ -2,30 +2,38 @@
  * Where log lines go: a ring in memory, which `moat logs` shows, and standard output, which journald bounds. Writing never
  * waits: while standard output is stuck (a stopped journald, a full disk behind a file) lines are counted, not kept.
  */
-import { write } from 'node:fs';
+import { constants, openSync, writeSync } from 'node:fs';
+import { Socket } from 'node:net';
 
 const ringOctets = 1_000_000;
 const waitingOctets = 1_000_000;
 const standardOutput = 1;
+/** How long until a reader that was too slow, or a disk that was full, is tried again. */
+const againMs = 100;
+
+/** Takes octets without waiting; how many it took. */
+type Output = (octets: Buffer) => number;
 
 export class LogSink {
+  readonly #output: Output = openOutput();
   readonly #ring: string[] = [];
   #ringLength = 0;
-  #waiting: string[] = [];
+  #waiting: Buffer[] = [];
   #waitingLength = 0;
-  #writing = false;
+  #again: NodeJS.Timeout | undefined;
   #lost = 0;
 
   /** One line with its line end. */
   write(line: string): void {
     this.#remember(line);
-    if (this.#waitingLength + line.length > waitingOctets) {
+    const octets = Buffer.from(line);
+    if (this.#waitingLength + octets.length > waitingOctets) {
       this.#lost += 1;
       return;
     }
-    this.#waiting.push(line);
-    this.#waitingLength += line.length;
-    if (!this.#writing) this.#flush();
+    this.#waiting.push(octets);
+    this.#waitingLength += octets.length;
+    if (this.#again === undefined) this.#flush();
   }
 
   /** The newest lines, oldest first. */
@@ -41,7 +49,9 @@ export class LogSink {
   /** Resolves when all is out, or after `timeoutMs` when it does not go out. */
   async drain(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (this.#writing && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#waitingLength > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   #remember(line: string): void {
@@ -53,24 +63,52 @@ export class LogSink {
   }
 
   #flush(): void {
-    if (this.#waiting.length === 0) return;
-    const text = Buffer.from(this.#waiting.join(''));
-    this.#waiting = [];
-    this.#waitingLength = 0;
-    this.#writing = true;
-    this.#writeAll(text);
+    this.#again = undefined;
+    const octets = Buffer.concat(this.#waiting);
+    const rest = octets.subarray(this.#output(octets));
+    this.#waiting = rest.length === 0 ? [] : [rest];
+    this.#waitingLength = rest.length;
+    if (rest.length > 0) this.#again = setTimeout(() => this.#flush(), againMs);
   }
+}
 
-  #writeAll(octets: Buffer): void {
-    write(standardOutput, octets, (error, written) => {
-      // A reader that is slow (EAGAIN) or a disk that is full (ENOSPC) may come to itself.
-      if (error?.code === 'EAGAIN' || error?.code === 'ENOSPC') {
-        setTimeout(() => this.#writeAll(octets), 200).unref();
-      } else if (!error && written < octets.length) this.#writeAll(octets.subarray(written));
-      else {
-        this.#writing = false;
-        this.#flush();
-      }
-    });
+/**
+ * Opened anew for writing without waiting, where it is a pipe, a file or a terminal: the mode must not change for others that share
+ * it. A blocked write in Node's thread pool would keep the process from ever ending.
+ */
+function openOutput(): Output {
+  try {
+    const file = openSync(
+      `/proc/self/fd/${standardOutput}`,
+      constants.O_WRONLY | constants.O_NONBLOCK | constants.O_APPEND,
+    );
+    return (octets) => writeWithoutWaiting(file, octets);
+  } catch {
+    // journald's socket cannot be opened anew; it is nobody else's.
+    return socketOutput();
   }
+}
+
+/** Nobody reads any more: what is said is said to the ring only. */
+function writeWithoutWaiting(file: number, octets: Buffer): number {
+  try {
+    return writeSync(file, octets);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'EAGAIN' || code === 'ENOSPC' ? 0 : octets.length;
+  }
+}
+
+function socketOutput(): Output {
+  const socket = new Socket({ fd: standardOutput, readable: false, writable: true });
+  let broken = false;
+  socket.on('error', () => {
+    broken = true;
+  });
+  return (octets) => {
+    if (broken) return octets.length;
+    if (socket.writableLength > 0) return 0;
+    socket.write(octets);
+    return octets.length;
+  };
 }

@@ -38,6 +38,11 @@ export function tunnelProof(tunnel: TunnelStatus | null, before: Fingerprint): P
   return { ok: true, detail: 'every tunnel is up' };
 }
 
+/** The hosts behind the tunnels that the configuration says answer pings. */
+export function proofTargets({ proof, peers }: Config): string[] {
+  return [...new Set([...proof.pings, ...peers.flatMap(({ proofAddresses }) => proofAddresses)])];
+}
+
 /** A packet of the LAN's size, not to be fragmented, there and back. */
 export async function pingProof(config: Config, target: string): Promise<Proof> {
   const family = familyOf(target);

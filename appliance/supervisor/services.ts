@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { LoadedConfig } from '../config/files.ts';
 import type { Role } from '../config/schema.ts';
-import { dhcpSlice, dnsSlice, serviceDirectory, tunnelSlice } from '../config/slices.ts';
+import { dhcpSlice, dnsSlice, ntpSlice, serviceDirectory, tunnelSlice } from '../config/slices.ts';
 
 /** Linux capabilities, in setpriv's spelling. */
 export type Capability = 'net_admin' | 'net_raw' | 'net_bind_service' | 'sys_time';
@@ -35,6 +35,17 @@ export const services: readonly ServiceRow[] = [
     roles: ['home', 'portal'],
     slice: tunnelSlice,
     heapMegabytes: 1024,
+  },
+  {
+    name: 'ntp',
+    script: script('lan/ntp/main.ts'),
+    arguments: () => [],
+    // The user that Debian's chrony brings: chronyd is a child of this process and runs as it does.
+    user: '_chrony',
+    capabilities: ['net_bind_service', 'sys_time'],
+    roles: ['home', 'portal'],
+    slice: ntpSlice,
+    heapMegabytes: 64,
   },
   {
     name: 'dns',

@@ -28,6 +28,11 @@ export class Calls {
     }
   }
 
+  /** A call under way under another configuration, or a pause after it failed, says nothing any more: the peer is due at once. */
+  restart(peer: string): void {
+    if (this.state(peer)?.name !== 'up') this.#calls.delete(peer);
+  }
+
   state(peer: string): HomeState | null {
     return this.#calls.get(peer)?.state ?? null;
   }

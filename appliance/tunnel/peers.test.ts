@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../config/schema.ts';
 import { formatPrefix } from '../lib/ip.ts';
-import { identityOf, localNetworks, movedPeers } from './peers.ts';
+import { changedPeers, identityOf, localNetworks, movedPeers } from './peers.ts';
 
 test('the kind of an identity is told by its form', () => {
   assert.deepEqual(identityOf('box-7.example.com'), { kind: 'fqdn', value: 'box-7.example.com' });
@@ -42,4 +42,7 @@ test('a zone that names an employer brings its own network there and no other', 
 test('a peer that is to be called elsewhere is known', () => {
   const moved = { ...base, peers: [peer('first', '192.0.2.9'), base.peers[1]] };
   assert.deepEqual(movedPeers(parseConfig(base), parseConfig(moved)), ['first']);
+  assert.deepEqual(changedPeers(parseConfig(base), parseConfig(moved)), ['first']);
+  const renamed = { ...base, identity: { id: 'other' } };
+  assert.deepEqual(changedPeers(parseConfig(base), parseConfig(renamed)), ['first', 'second']);
 });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/files.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
@@ -52,6 +53,14 @@ function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' 
     localAuth: { kind: 'ed25519', privateKey },
     remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
   };
+}
+
+/** Names of peers that are not configured as before, or see us otherwise than before. */
+export function changedPeers(before: Config, after: Config): string[] {
+  const old = new Map(before.peers.map((peer) => [peer.name, peer]));
+  const same = (peer: PeerConfig) => isDeepStrictEqual(old.get(peer.name), peer);
+  const sameSelf = isDeepStrictEqual(before.identity, after.identity);
+  return after.peers.filter((peer) => old.has(peer.name) && !(sameSelf && same(peer))).map(({ name }) => name);
 }
 
 /** Names of peers that are to be called elsewhere than before. */

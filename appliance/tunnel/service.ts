@@ -15,7 +15,7 @@ import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
 import { Calls } from './calls.ts';
 import { mtuStatus } from './mtu.ts';
-import { ikePeers, movedPeers } from './peers.ts';
+import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
 import { Ledger } from './traffic.ts';
@@ -61,8 +61,7 @@ export class TunnelService {
 
   /** Changes to another configuration. Peers that stay the same keep their SAs. */
   async reconfigure(loaded: LoadedConfig): Promise<void> {
-    const before = this.#loaded.config;
-    const after = loaded.config;
+    const [before, after] = [this.#loaded.config, loaded.config];
     this.#loaded = loaded;
     if (JSON.stringify([before.tunnel, before.role]) !== JSON.stringify([after.tunnel, after.role])) {
       await this.#close();
@@ -76,9 +75,10 @@ export class TunnelService {
       if (!names.has(name)) this.#perform(this.#endpoint.removePeer(name, this.#env()));
     }
     for (const peer of ikePeers(loaded)) this.#endpoint.setPeer(peer);
-    this.#calls.configure(after);
     // Whether a portal answers at its new addresses is to be known now, not after the next power cut.
     for (const name of movedPeers(before, after)) this.#step({ kind: 'close', peer: name });
+    for (const name of changedPeers(before, after)) this.#calls.restart(name);
+    this.#calls.configure(after);
     await this.#applyNetwork();
     this.#wake();
   }
@@ -90,8 +90,8 @@ export class TunnelService {
 
   /** Whether it does its own work; a peer that is away is not its fault. */
   probe(): { ok: boolean; detail: string } {
-    const problem = this.#dataplaneProblem ?? this.#networkProblem;
-    if (problem !== null) return { ok: false, detail: problem };
+    const detail = this.#dataplaneProblem ?? this.#networkProblem;
+    if (detail !== null) return { ok: false, detail };
     const up = this.#endpoint.status(performance.now()).filter(({ children }) => children.length > 0).length;
     return { ok: true, detail: `${up} of ${this.#loaded.config.peers.length} peers have a tunnel` };
   }
@@ -157,9 +157,8 @@ export class TunnelService {
     this.#dataplaneProblem = null;
     this.#reopenMs = firstReopenMs;
     this.#log.info({ interface: name, mtu, ports }, 'dataplaneOpened');
-    // A peer is called while the routes are being set: it needs none of them.
     void this.#applyNetwork();
-    this.#wake();
+    this.#wake(); // meanwhile: a call needs no route into the tunnel
   }
 
   async #close(): Promise<void> {

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/schema.ts';
 import { familyOf } from '../../lib/ip.ts';
+import { proofTargets } from '../proof.ts';
 import type { Facts, InsideFacts, PathFacts } from './facts.ts';
 
 const run = promisify(execFile);
@@ -146,7 +147,7 @@ async function largestEchoOf(portal: string): Promise<number | null> {
 
 export async function insideFacts(config: Config): Promise<InsideFacts[]> {
   return Promise.all(
-    config.proof.pings.map(async (target): Promise<InsideFacts> => {
+    proofTargets(config).map(async (target): Promise<InsideFacts> => {
       const source = config.tunnel.sourceAddresses.find((address) => familyOf(address) === familyOf(target));
       const from = source ? ['-I', source] : [];
       const large = config.tunnel.mtu - (familyOf(target) === 4 ? 28 : 48);
