@@ -18,6 +18,22 @@ constexpr size_t kBatchOctets = 256 << 10;
 /** Every batch ends each tunnel's open envelope early. While few tunnels are busy, longer batches waste fewer; each open one holds a slot. */
 constexpr size_t kFewTunnels = 4, kLongBatch = 4 * SendQueue::kEnvelopes;
 
+/**
+ * After this many packets or octets in one batch the next ones are microseconds away: looking again a few times fills the open envelope, which
+ * costs less than another envelope would. In all it waits under ten microseconds.
+ */
+constexpr size_t kFlood = 6, kFloodOctets = 32 << 10;
+constexpr int kLooks = 4, kPausesBetweenLooks = 40;
+
+/** Tells the processor that this is a wait; 20 to 50 nanoseconds each. */
+inline void Pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb" ::: "memory");
+#endif
+}
+
 /** RFC 1812 4.3.2.8: answers of ICMP are limited; this many in each interval. */
 constexpr uint64_t kTooBigIntervalMs = 100;
 constexpr uint32_t kTooBigPerInterval = 20;
@@ -68,7 +84,11 @@ void Outbound::TunReadable(uint64_t nowMs) noexcept {
   for (size_t count = 0; goesOn(count); count += 1) {
     uint8_t* at = reading_ + esp::kHeadroom;
     OffloadHeader offload;
-    const size_t length = tun_.Read({at, room}, offload);
+    size_t length = tun_.Read({at, room}, offload);
+    for (int look = 0; length == 0 && (count >= kFlood || octets >= kFloodOctets) && look < kLooks; look += 1) {
+      for (int pause = 0; pause < kPausesBetweenLooks; pause += 1) Pause();
+      length = tun_.Read({at, room}, offload);
+    }
     if (length == 0) break;
     octets += length;
     const Drop drop = SendPacket({at, length}, offload);

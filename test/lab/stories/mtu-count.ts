@@ -45,9 +45,11 @@ async function small(stage: Stage): Promise<void> {
   const { lab, home } = await pair(stage, {});
   await stage.step('packets of 64 octets under load: at least 12 share an envelope', async () => {
     const { envelopes, packets } = await counted(home, async () => {
-      // Two senders, because one alone may be slower than the tunnel, and nothing would ever wait.
+      // Several senders: one alone is slower than the tunnel, and nothing would ever wait.
       const flow = { target: lab.addresses.corp.v4, octets: 64, rateMbit: 400, seconds: 3 };
-      await Promise.all([5000, 5001].map((port) => runFlow(lab.pc, lab.corp, { ...flow, port })));
+      await Promise.all(
+        [5000, 5001, 5002, 5003, 5004, 5005].map((port) => runFlow(lab.pc, lab.corp, { ...flow, port })),
+      );
     });
     const ratio = packets / envelopes;
     expect(ratio >= 12, 'at least 12', `${ratio} (${packets} packets, ${envelopes} envelopes)`);
