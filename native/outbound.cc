@@ -15,6 +15,9 @@ constexpr uint64_t kAcquireIntervalMs = 1000;
 /** Read from TUN before what came in has its turn. */
 constexpr size_t kBatchOctets = 256 << 10;
 
+/** Every batch ends each tunnel's open envelope early. While few tunnels are busy, longer batches waste fewer; each open one holds a slot. */
+constexpr size_t kFewTunnels = 4, kLongBatch = 4 * SendQueue::kEnvelopes;
+
 /** RFC 1812 4.3.2.8: answers of ICMP are limited; this many in each interval. */
 constexpr uint64_t kTooBigIntervalMs = 100;
 constexpr uint32_t kTooBigPerInterval = 20;
@@ -59,7 +62,10 @@ void Outbound::TunReadable(uint64_t nowMs) noexcept {
   nowMs_ = nowMs;
   const size_t room = queue_.SlotLength() - esp::kHeadroom - esp::kMaxTrailer;
   size_t octets = 0;
-  for (size_t count = 0; count < SendQueue::kEnvelopes && octets < kBatchOctets; count += 1) {
+  const auto goesOn = [&](size_t count) {
+    return octets < kBatchOctets && (count < SendQueue::kEnvelopes || (count < kLongBatch && touched_.size() <= kFewTunnels));
+  };
+  for (size_t count = 0; goesOn(count); count += 1) {
     uint8_t* at = reading_ + esp::kHeadroom;
     OffloadHeader offload;
     const size_t length = tun_.Read({at, room}, offload);

@@ -19,10 +19,18 @@ void OutboundTable::MakeActive(Tunnel& tunnel, OutboundSa* sa) {
   if (before == sa) return;
   tunnel.active = sa;
   if (sa != nullptr) sa->record->active = true;
+  if (sa != nullptr) StopWaiting(tunnel, *sa);
   if (before != nullptr) before->record->active = false;
   if (before != nullptr && sa != nullptr && before->remote == sa->remote) return;
   if (before != nullptr) routes_.Remove(before->remote, before->tunnel);
   if (sa != nullptr) routes_.Add(sa->remote, sa->tunnel);
+}
+
+void OutboundTable::StopWaiting(const Tunnel& tunnel, const OutboundSa& sa) {
+  for (const auto& older : tunnel.sas) {
+    if (older.get() == &sa) return;
+    std::erase_if(waiting_, [&](const Waiting& one) { return one.tunnel == sa.tunnel && one.spi == older->sealer.spi; });
+  }
 }
 
 void OutboundTable::Install(std::unique_ptr<OutboundSa> sa) {

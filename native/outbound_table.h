@@ -47,6 +47,8 @@ class OutboundTable {
   };
 
   void MakeActive(Tunnel& tunnel, OutboundSa* sa);
+  /** Older SAs that still wait have been overtaken: they must not displace `sa` later. */
+  void StopWaiting(const Tunnel& tunnel, const OutboundSa& sa);
 
   std::unordered_map<uint32_t, Tunnel> tunnels_;
   RouteTable routes_;

@@ -115,6 +115,21 @@ TEST(OutboundTableInstallsAnSpiOnce) {
   EXPECT_EQ(SpiFor(table, "10.0.0.1"), 101u);
 }
 
+TEST(OutboundTableLetsNoOlderSaOvertakeANewerOne) {
+  OutboundTable table;
+  table.Install(Make({1, 101}));
+  table.Install(Make({1, 102, Range("10.0.0.0", "10.255.255.255"), 900}));
+  table.Install(Make({1, 103}));
+  // Two rekeys, one from each side: what the first waited for comes after the second is in use.
+  EXPECT_EQ(table.InboundSeen(900), 0u);
+  EXPECT_EQ(SpiFor(table, "10.0.0.1"), 103u);
+  // A newer one still waits for its own twin.
+  table.Install(Make({1, 104, Range("10.0.0.0", "10.255.255.255"), 901}));
+  table.Activate(1, 103);
+  EXPECT_EQ(table.InboundSeen(901), 1u);
+  EXPECT_EQ(SpiFor(table, "10.0.0.1"), 104u);
+}
+
 TEST(OutboundTableWaitsForTheInboundTwin) {
   OutboundTable table;
   table.Install(Make({1, 101}));

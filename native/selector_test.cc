@@ -58,6 +58,7 @@ TEST(SelectorsCompareProtocolAndPorts) {
   EXPECT(!CoversOutbound(any, web, WithPorts(View("10.0.0.1", "10.0.0.2", kUdp), 1, 80)));
   // RFC 4301 7.2: a fragment without ports only fits any-port (or OPAQUE) selectors.
   EXPECT(!CoversOutbound(any, web, tcp));
+  EXPECT(!CoversOutbound(any, {{Range("0.0.0.0", "255.255.255.255", kTcp, 0, 443)}}, tcp));
   EXPECT(CoversOutbound(any, {{Range("0.0.0.0", "255.255.255.255", kTcp)}}, tcp));
   const Selectors opaque{Range("0.0.0.0", "255.255.255.255", kTcp, 65535, 0)};
   EXPECT(CoversOutbound(any, opaque, tcp));

@@ -58,7 +58,7 @@ function peerLines(peer: PeerStatus): string[] {
 function ikeLines(name: string, ike: IkeSaStatus): string[] {
   const nat = [ike.natLocal ? 'we are behind a NAT' : '', ike.natRemote ? 'the peer is behind a NAT' : ''];
   return [
-    `${name}: IKE ${ike.cipher} ${ike.prf} ${ike.keyExchange}, rekey in ${duration(ike.rekeyInSeconds)}` +
+    `${name}: IKE ${ike.cipher} ${ike.prf} ${exchange(ike)}, rekey in ${duration(ike.rekeyInSeconds)}` +
       `, ${ike.rekeys} rekeys${nat
         .filter((text) => text !== '')
         .map((text) => `, ${text}`)
@@ -69,6 +69,13 @@ function ikeLines(name: string, ike: IkeSaStatus): string[] {
         `, spi in ${child.spiIn} out ${child.spiOut}, rekey in ${duration(child.rekeyInSeconds)}, ${child.rekeys} rekeys`,
     ),
   ];
+}
+
+/** With a second exchange, recorded traffic stays closed to a quantum computer. */
+function exchange({ keyExchange, additionalKeyExchange }: IkeSaStatus): string {
+  return additionalKeyExchange === null
+    ? `${keyExchange} (not safe from a future quantum computer)`
+    : `${keyExchange} + ${additionalKeyExchange} (safe from a future quantum computer)`;
 }
 
 function mtuLine({ mode, fragmentsEnvelopes, pathMtu, pathMtuSource, searching }: MtuStatus): string {

@@ -57,6 +57,12 @@ const cipherList = z
   .min(1)
   .default([...ciphers]);
 
+/** After the first key exchange, so that traffic recorded today stays closed to a quantum computer (RFC 9370); `none` allows peers without. */
+const additionalKeyExchanges = z
+  .array(z.enum(['mlkem768', 'none']))
+  .min(1)
+  .default(['mlkem768', 'none']);
+
 const ikeAlgorithms = z.strictObject({
   ciphers: cipherList,
   prfs: z
@@ -67,6 +73,7 @@ const ikeAlgorithms = z.strictObject({
     .array(z.enum(['x25519', 'ecp256']))
     .min(1)
     .default(['x25519', 'ecp256']),
+  additionalKeyExchanges,
 });
 
 const espAlgorithms = z.strictObject({
@@ -75,6 +82,7 @@ const espAlgorithms = z.strictObject({
     .array(z.enum(['x25519', 'ecp256', 'none']))
     .min(1)
     .default(['x25519', 'ecp256']),
+  additionalKeyExchanges,
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 

@@ -59,6 +59,7 @@ export interface OutboundSa extends EspSa {
    * `now`: this SA replaces the tunnel's current outbound SA.
    * `afterInbound`: it waits until the inbound SA of that SPI has received an authenticated packet, or
    * until `activateOutbound` (RFC 7296 2.8: a responder must not use it before the initiator can receive).
+   * It stops waiting when an SA installed later becomes active first.
    */
   readonly activate: 'now' | { readonly afterInbound: number };
 }

@@ -48,6 +48,25 @@ describe('world', { skip }, () => {
     assert.ok(existsSync(world.runDirectory));
   });
 
+  test('a world that is taken down while it is being built leaves nothing', async () => {
+    const before = (await run(['ip', 'netns', 'list'])).stdout
+      .split('\n')
+      .filter((line) => /^w[0-9a-f]{6}-/.test(line));
+    for (let delay = 0; delay < 120; delay += 6) {
+      const building = World.up({ name: 'world-test' }).catch(() => undefined);
+      await sleep(delay);
+      await World.allDown();
+      await (await building)?.down();
+    }
+    const after = (await run(['ip', 'netns', 'list'])).stdout.split('\n').filter((line) => /^w[0-9a-f]{6}-/.test(line));
+    // Other worlds of this machine may come and go meanwhile; ours are those of this process.
+    const own = new Set(listStates().map(({ id }) => id));
+    assert.deepEqual(
+      after.filter((line) => !before.includes(line) && !own.has(line.slice(0, 7))),
+      [],
+    );
+  });
+
   test('worlds do not see each other', async () => {
     const worlds = await Promise.all([1, 2, 3].map(() => World.up({ plainPath: true, name: 'world-test' })));
     const [first] = worlds;

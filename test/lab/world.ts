@@ -43,6 +43,7 @@ export class World implements Home {
   readonly corp: Host;
   readonly #topology: Topology;
   #state: WorldState;
+  #building: Promise<void> = Promise.resolve();
   #down: Promise<void> | undefined;
 
   private constructor(options: WorldOptions) {
@@ -77,8 +78,8 @@ export class World implements Home {
     saveState(world.#state);
     living.add(world);
     try {
-      await world.#build();
-      await world.#startServers();
+      world.#building = world.#build().then(() => world.#startServers());
+      await world.#building;
     } catch (error) {
       await world.down();
       throw error;
@@ -100,10 +101,15 @@ export class World implements Home {
   }
 
   down(): Promise<void> {
-    this.#down ??= clearWorld(this.#state).then(() => {
-      living.delete(this);
-    });
+    this.#down ??= this.#clear();
     return this.#down;
+  }
+
+  /** A signal may come while it is being built; what is cleared before it is there would stay. */
+  async #clear(): Promise<void> {
+    await this.#building.catch(() => undefined);
+    await clearWorld(this.#state);
+    living.delete(this);
   }
 
   adopt(process: ProcessId): void {

@@ -14,11 +14,14 @@ interface Outbound {
   readonly key: string;
   path: Path;
   sequence: number;
+  /** For its inbound SA to receive something. */
+  waits: boolean;
 }
 
 interface Tunnel {
   active: Outbound | null;
-  readonly waiting: Outbound[];
+  /** Those that wait, the active one and superseded ones, in the order of their installation. */
+  all: Outbound[];
 }
 
 export type EspPacket = {
@@ -82,33 +85,32 @@ export class Dataplane {
   }
 
   #installOutbound(sa: OutboundSa): void {
-    const outbound = { sa, key: agreementOf(sa), path: sa.path, sequence: 0 };
-    const tunnel = this.#tunnels.get(sa.tunnel) ?? { active: null, waiting: [] };
+    const tunnel = this.#tunnels.get(sa.tunnel) ?? { active: null, all: [] };
     this.#tunnels.set(sa.tunnel, tunnel);
-    if (sa.activate === 'now') tunnel.active = outbound;
-    else tunnel.waiting.push(outbound);
+    tunnel.all.push({ sa, key: agreementOf(sa), path: sa.path, sequence: 0, waits: sa.activate !== 'now' });
+    if (sa.activate === 'now') this.#activate(sa.tunnel, ({ sa: { spi } }) => spi === sa.spi);
   }
 
   #activate(number: number, which: (outbound: Outbound) => boolean): void {
     const tunnel = this.#tunnels.get(number);
-    const index = tunnel?.waiting.findIndex(which) ?? -1;
+    const index = tunnel?.all.findIndex(which) ?? -1;
     if (tunnel === undefined || index < 0) return;
-    tunnel.active = tunnel.waiting.splice(index, 1)[0] ?? null;
+    tunnel.active = tunnel.all[index] ?? null;
+    for (const each of tunnel.all.slice(0, index + 1)) each.waits = false;
   }
 
   #removeOutbound(number: number, spi: number): void {
     const tunnel = this.#tunnels.get(number);
     if (tunnel === undefined) return;
     if (tunnel.active?.sa.spi === spi) tunnel.active = null;
-    const left = tunnel.waiting.filter((each) => each.sa.spi !== spi);
-    tunnel.waiting.splice(0, tunnel.waiting.length, ...left);
-    if (tunnel.active === null && left.length === 0) this.#tunnels.delete(number);
+    tunnel.all = tunnel.all.filter((each) => each.sa.spi !== spi);
+    if (tunnel.all.length === 0) this.#tunnels.delete(number);
   }
 
   #move(number: number, path: Path): void {
     const tunnel = this.#tunnels.get(number);
     if (tunnel === undefined) return;
-    for (const outbound of [tunnel.active, ...tunnel.waiting]) if (outbound) outbound.path = path;
+    for (const outbound of tunnel.all) outbound.path = path;
   }
 
   /** Seals packet `number` for the newest tunnel; null without one. */
@@ -133,16 +135,13 @@ export class Dataplane {
     if (inbound.seen.has(packet.sequence)) return null;
     inbound.seen.add(packet.sequence);
     const { tunnel, spi } = inbound.sa;
-    this.#activate(tunnel, ({ sa }) => sa.activate !== 'now' && sa.activate.afterInbound === spi);
+    this.#activate(tunnel, ({ sa, waits }) => waits && sa.activate !== 'now' && sa.activate.afterInbound === spi);
     if (this.#tunnels.get(tunnel)?.active?.sa.followPeer) this.#move(tunnel, path);
     return tunnel;
   }
 
   counts(): { readonly inbound: number; readonly outbound: number } {
-    const outbound = [...this.#tunnels.values()].reduce(
-      (sum, each) => sum + Number(each.active !== null) + each.waiting.length,
-      0,
-    );
+    const outbound = [...this.#tunnels.values()].reduce((sum, { all }) => sum + all.length, 0);
     return { inbound: this.#inbound.size, outbound };
   }
 
@@ -150,9 +149,7 @@ export class Dataplane {
   pairs(): { readonly inbound: ReadonlyMap<number, string>; readonly outbound: ReadonlyMap<number, string> } {
     const inbound = new Map([...this.#inbound].map(([spi, { key }]) => [spi, key]));
     const outbound = new Map(
-      [...this.#tunnels.values()].flatMap(({ active, waiting }) =>
-        [...(active ? [active] : []), ...waiting].map((each) => [each.sa.spi, each.key] as const),
-      ),
+      [...this.#tunnels.values()].flatMap(({ all }) => all.map((each) => [each.sa.spi, each.key] as const)),
     );
     return { inbound, outbound };
   }

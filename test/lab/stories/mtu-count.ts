@@ -13,7 +13,7 @@ export const story: Story = {
   async run(stage) {
     await bulk(stage, { delayMs: 1, atMost: 1.06 });
     // With no waiting at all the last envelope of each batch that the TUN gives leaves as it is, seldom full.
-    await bulk(stage, { delayMs: 0, atMost: 1.07 });
+    await bulk(stage, { delayMs: 0, atMost: 1.06 });
     await small(stage);
   },
 };
@@ -45,7 +45,9 @@ async function small(stage: Stage): Promise<void> {
   const { lab, home } = await pair(stage, {});
   await stage.step('packets of 64 octets under load: at least 12 share an envelope', async () => {
     const { envelopes, packets } = await counted(home, async () => {
-      await runFlow(lab.pc, lab.corp, { target: lab.addresses.corp.v4, octets: 64, rateMbit: 200, seconds: 3 });
+      // Two senders, because one alone may be slower than the tunnel, and nothing would ever wait.
+      const flow = { target: lab.addresses.corp.v4, octets: 64, rateMbit: 400, seconds: 3 };
+      await Promise.all([5000, 5001].map((port) => runFlow(lab.pc, lab.corp, { ...flow, port })));
     });
     const ratio = packets / envelopes;
     expect(ratio >= 12, 'at least 12', `${ratio} (${packets} packets, ${envelopes} envelopes)`);
