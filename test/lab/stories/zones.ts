@@ -68,6 +68,7 @@ export const story: Story = {
     const home = await Moat.start(lab.moat, { config: base });
     await Promise.all([home.up(), portal.up()]);
     const table = await Table.start(lab);
+    await routesOutside(lab);
 
     await step('before: every cell is as the table says', () => table.check(cellsOf()));
     const opened = {
@@ -138,6 +139,17 @@ async function wildSide({ step }: Stage, lab: World, home: Moat): Promise<void> 
       });
     return `${Math.round(took)} ms`;
   });
+}
+
+/** Who is outside knows the ways in, or "nothing came in" would prove nothing. */
+async function routesOutside({ internet }: World): Promise<void> {
+  const { moatDirect, portal } = addresses;
+  await internet.ip(
+    ...['10.77.1.0/24', '10.77.2.0/24'].map((network) => `route add ${network} via ${moatDirect.v4}`),
+    ...['fd77:1::/64', 'fd77:2::/64'].map((network) => `route add ${network} via ${moatDirect.v6}`),
+    `route add 10.1.0.0/16 via ${portal.v4}`,
+    `route add fd01:1::/64 via ${portal.v6}`,
+  );
 }
 
 async function reconfigured(home: Moat, config: MoatConfig): Promise<void> {
@@ -276,8 +288,11 @@ function isWelcome(place: Place, packet: CapturedPacket, cells: readonly Cell[])
   return opened(from, place) || opened(place, from);
 }
 
+/** From an inner address, or from the box to one; what the outside itself sends inwards is its own affair. */
 function isInner({ source, destination }: CapturedPacket): boolean {
-  return [source, destination].some((address) => /^(10\.77\.|10\.1\.|fd77:|fd01:)/.test(address));
+  const inner = /^(10\.77\.|10\.1\.|fd77:|fd01:)/;
+  const ours: readonly string[] = Object.values(addresses.moatDirect);
+  return inner.test(source) || (inner.test(destination) && ours.includes(source));
 }
 
 function describe({ source, destination, protocol, destinationPort }: CapturedPacket): string {
