@@ -51,9 +51,10 @@ export function machineMirror(folder = '/etc/apt'): string {
   return mirrorIn(text.join('\n'));
 }
 
-/** The first address that ends in /debian; Debian's own when there is none. */
+/** The first address that ends in /debian. @throws {Error} when there is none. */
 export function mirrorIn(sources: string): string {
   const lines = sources.split('\n').filter((line) => /^(URIs:|deb )/.test(line));
   const found = lines.join(' ').match(/https?:\/\/\S+\/debian\/?(?=\s|$)/);
-  return found?.[0] ?? 'http://deb.debian.org/debian';
+  if (!found) throw new Error('apt has no Debian mirror to make a root directory from: see /etc/apt/sources.list');
+  return found[0];
 }
