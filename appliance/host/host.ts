@@ -7,7 +7,7 @@ import type { Config } from '../config/schema.ts';
 import { addressCommands, networkdFiles, sysctlsFor } from './addresses.ts';
 import { firewallText, tableName } from './firewall.ts';
 import { type Link, type Placement, placeZones } from './interfaces.ts';
-import { readLinks } from './links.ts';
+import { readLinks, readRouters } from './links.ts';
 import { applyFirewall, firewallPresent } from './nft.ts';
 import { overlapProblems } from './overlap.ts';
 
@@ -17,6 +17,7 @@ const networkdFile = /^05-moat-.*\.network$/;
 
 export interface HostView {
   readonly links: readonly Link[];
+  readonly routers: readonly string[];
   readonly placement: Placement;
   /** Sentences: an interface that is missing, networks that overlap. */
   readonly problems: readonly string[];
@@ -30,9 +31,16 @@ export class HostNetwork {
     return this.#view;
   }
 
+  /** What was seen last of everything but the tunnel: equal texts are equal networks. */
+  outside({ tunnel }: Config): string {
+    const links = this.#view?.links.filter(({ name }) => name !== tunnel.interface) ?? [];
+    const routers = this.#view?.routers.filter((router) => !router.endsWith(` ${tunnel.interface}`)) ?? [];
+    return JSON.stringify([links, routers]);
+  }
+
   /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
   async apply(config: Config): Promise<void> {
-    const links = await readLinks();
+    const [links, routers] = await Promise.all([readLinks(), readRouters()]);
     const placement = placeZones(config.zones, links);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);
@@ -44,7 +52,12 @@ export class HostNetwork {
       await ipBatch(addressCommands(config.zones, placement, links));
       await applyNetworkd(networkdFiles(config.zones, placement));
     }
-    this.#view = { links, placement, problems: [...placement.problems, ...overlapProblems(config, placement, links)] };
+    this.#view = {
+      links,
+      routers,
+      placement,
+      problems: [...placement.problems, ...overlapProblems(config, placement, links)],
+    };
   }
 }
 

@@ -27,6 +27,15 @@ export async function readLinks(): Promise<Link[]> {
   return parseLinks(stdout);
 }
 
+/** The ways out, such as `192.0.2.1 wan`, of both families. */
+export async function readRouters(): Promise<string[]> {
+  const shown = await Promise.all(['-4', '-6'].map((family) => run('ip', [family, '-j', 'route', 'show', 'default'])));
+  return shown
+    .flatMap(({ stdout }) => JSON.parse(stdout || '[]') as { gateway?: string; dev?: string }[])
+    .map(({ gateway, dev }) => `${gateway ?? 'link'} ${dev ?? ''}`)
+    .sort();
+}
+
 /** The output of `ip -j -d address show`. */
 export function parseLinks(text: string): Link[] {
   return (JSON.parse(text) as IpLink[]).filter(({ ifname }) => ifname !== undefined).map(linkOf);

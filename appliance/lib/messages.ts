@@ -12,9 +12,12 @@ export type ToService =
   /** Finish what is in hand and exit 0. */
   | { readonly kind: 'stop' };
 
-/** What the tunnel understands besides: new keys now, for one peer or for all. */
+/** What the tunnel understands besides. */
 export type ToTunnel =
   | ToService
+  /** A cable, an address or a router has changed: what failed before may work now. */
+  | { readonly kind: 'networkChanged' }
+  /** New keys now, for one peer or for all. */
   | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null };
 
 export type FromService =

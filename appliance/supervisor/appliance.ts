@@ -197,8 +197,13 @@ export class Appliance {
     if (!this.#loaded) return;
     const before = this.#hostProblem;
     try {
+      const seen = this.#host.outside(this.#loaded.config);
       await this.#host.apply(this.#loaded.config);
       this.#hostProblem = null;
+      if (seen !== this.#host.outside(this.#loaded.config)) {
+        this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
+        this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
+      }
     } catch (error) {
       this.#hostProblem = `${(error as Error).message}.`;
       if (before !== this.#hostProblem) this.#log.error({ problem: this.#hostProblem }, 'hostNotApplied');

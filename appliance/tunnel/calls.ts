@@ -33,6 +33,12 @@ export class Calls {
     if (this.state(peer)?.name !== 'up') this.#calls.delete(peer);
   }
 
+  /** Pauses after failures end now; calls under way go on. */
+  retry(config: Config): void {
+    for (const [peer, { state }] of this.#calls) if (state.name === 'waiting') this.#calls.delete(peer);
+    this.configure(config);
+  }
+
   state(peer: string): HomeState | null {
     return this.#calls.get(peer)?.state ?? null;
   }

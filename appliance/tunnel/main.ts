@@ -47,6 +47,9 @@ async function receive(message: ToTunnel): Promise<void> {
     case 'rekey':
       service?.rekey(message.what, message.peer);
       return;
+    case 'networkChanged':
+      service?.networkChanged();
+      return;
     case 'stop':
       return stop();
   }

@@ -22,8 +22,7 @@ import { Ledger } from './traffic.ts';
 
 /** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
 const aliveIntervalMs = 2000;
-const firstReopenMs = 1000;
-const longestReopenMs = 30_000;
+const reopenMs = { first: 1000, longest: 30_000 } as const;
 /** How long a graceful stop waits for the answers to its DELETEs. */
 const farewellMs = 2000;
 
@@ -41,7 +40,7 @@ export class TunnelService {
   #dataplane: Dataplane | null = null;
   #dataplaneProblem: string | null = null;
   #networkProblem: string | null = null;
-  #reopenMs = firstReopenMs;
+  #reopenMs: number = reopenMs.first;
   #timer: NodeJS.Timeout | undefined;
   #aliveTimer: NodeJS.Timeout | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
@@ -83,6 +82,10 @@ export class TunnelService {
     this.#wake();
   }
 
+  networkChanged(): void {
+    this.#calls.retry(this.#loaded.config);
+    this.#wake();
+  }
   rekey(what: 'child' | 'ike', peer: string | null): void {
     const names = this.#loaded.config.peers.map(({ name }) => name);
     for (const name of peer === null ? names : [peer]) this.#step({ kind: 'rekey', peer: name, what });
@@ -151,11 +154,11 @@ export class TunnelService {
       this.#dataplaneProblem = (error as Error).message;
       this.#log.error({ problem: this.#dataplaneProblem, retrySeconds: this.#reopenMs / 1000 }, 'dataplaneNotOpened');
       this.#reopenTimer = setTimeout(() => this.#open(), this.#reopenMs);
-      this.#reopenMs = Math.min(longestReopenMs, this.#reopenMs * 2);
+      this.#reopenMs = Math.min(reopenMs.longest, this.#reopenMs * 2);
       return;
     }
     this.#dataplaneProblem = null;
-    this.#reopenMs = firstReopenMs;
+    this.#reopenMs = reopenMs.first;
     this.#log.info({ interface: name, mtu, ports }, 'dataplaneOpened');
     void this.#applyNetwork();
     this.#wake(); // meanwhile: a call needs no route into the tunnel

@@ -26,6 +26,7 @@ export const story: Story = {
     await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
     const home = await started(lab, step, config);
     await atRest(step, home);
+    await cable(step, lab, home);
     await killing(step, lab, home);
     await healing(step, lab, home, config);
     await scanned(step, lab);
@@ -79,6 +80,22 @@ async function ticks(home: Moat): Promise<number> {
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return sum + Number(fields[11]) + Number(fields[12]);
   }, 0);
+}
+
+async function cable(step: Step, lab: World, home: Moat): Promise<void> {
+  await step('the cable was out for long: plugged in again, the tunnel is up within 2 s', async () => {
+    await lab.internet.ip('link set home down');
+    await kill(home, 'tunnel');
+    await sleep(15_000);
+    const { tunnel } = await home.status();
+    const pause = tunnel?.peers[0]?.retryInSeconds;
+    await lab.internet.ip('link set home up', `address add ${addresses.internetHome.v6}/64 dev home`);
+    const began = performance.now();
+    await home.up();
+    const took = performance.now() - began;
+    expect(took < 2000, 'below 2 s', { took, pause });
+    return `${formatMs(took)}, where the pause would have gone on for ${pause} s`;
+  });
 }
 
 async function killing(step: Step, lab: World, home: Moat): Promise<void> {
