@@ -29,13 +29,12 @@ test('a peer that is up stays so', () => {
   assert.equal(calls.state('p')?.name, 'up');
 });
 
-test('when the network changes, pauses end and calls under way go on', () => {
+test('a pause after a failure ends when what failed may work now', () => {
   const calls = new Calls(config('192.0.2.1'));
   calls.due(env(0));
-  calls.retry(config('192.0.2.1'));
-  assert.deepEqual(calls.due(env(1)), [], 'it is being called already');
   calls.lost('p', 'noAnswer', '', env(2));
   assert.deepEqual(calls.due(env(3)), []);
-  calls.retry(config('192.0.2.1'));
+  calls.restart('p');
+  calls.configure(config('192.0.2.1'));
   assert.equal(calls.due(env(4)).length, 1);
 });

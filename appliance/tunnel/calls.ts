@@ -28,15 +28,9 @@ export class Calls {
     }
   }
 
-  /** A call under way under another configuration, or a pause after it failed, says nothing any more: the peer is due at once. */
+  /** What a call under way, or a pause after a failure, was about is no more: the peer is due at once. One that is up stays so. */
   restart(peer: string): void {
     if (this.state(peer)?.name !== 'up') this.#calls.delete(peer);
-  }
-
-  /** Pauses after failures end now; calls under way go on. */
-  retry(config: Config): void {
-    for (const [peer, { state }] of this.#calls) if (state.name === 'waiting') this.#calls.delete(peer);
-    this.configure(config);
   }
 
   state(peer: string): HomeState | null {

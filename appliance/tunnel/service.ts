@@ -83,7 +83,12 @@ export class TunnelService {
   }
 
   networkChanged(): void {
-    this.#calls.retry(this.#loaded.config);
+    for (const { name } of this.#loaded.config.peers) {
+      // A call under way went out from an address that may be gone.
+      if (this.#calls.state(name)?.name === 'calling') this.#step({ kind: 'close', peer: name });
+      this.#calls.restart(name);
+    }
+    this.#calls.configure(this.#loaded.config);
     this.#wake();
   }
   rekey(what: 'child' | 'ike', peer: string | null): void {
