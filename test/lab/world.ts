@@ -149,7 +149,19 @@ export class World implements Home {
     const ends = this.#topology.links.flatMap((link) => link.ends);
     await Promise.all(
       ends.map(({ host, interface: device }) =>
-        this.host(host).must(['ethtool', '-K', device, 'tso', 'off', 'gso', 'off', 'gro', 'off']),
+        this.host(host).must([
+          'ethtool',
+          '-K',
+          device,
+          'tso',
+          'off',
+          'gso',
+          'off',
+          'gro',
+          'off',
+          'tx-udp-segmentation',
+          'off',
+        ]),
       ),
     );
   }

@@ -28,7 +28,8 @@ interface Case {
 
 async function overPath({ world, step }: Stage, { path, lan, clampMss }: Case): Promise<void> {
   const wan = Math.max(path, 1500);
-  const lab = await world({ nat: true, lanMtu: lan, wanMtu: wan });
+  // Without segmentation offload, so that a capture shows each envelope as it is.
+  const lab = await world({ nat: true, lanMtu: lan, wanMtu: wan, offload: false });
   await lab.internet.impair({ mtu: path, icmp: 'eaten', fragments: 'eaten' });
   const wishes: Wishes = { peer: { clampMss }, tunnel: { mtu: lan } };
   const { home, portal } = await startMoats(lab, { home: wishes, portal: wishes });
