@@ -1,19 +1,7 @@
 import { z } from 'zod';
-import { canonicalIp, parsePrefix } from '../lib/ip.ts';
+import { parsePrefix } from '../lib/ip.ts';
+import { address, checked } from './fields.ts';
 
-/** Refuses what `check` throws on, with its sentence. */
-function checked(check: (text: string) => unknown) {
-  return z.string().check((ctx) => {
-    try {
-      check(ctx.value);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : 'not valid';
-      ctx.issues.push({ code: 'custom', input: ctx.value, message, continue: false });
-    }
-  });
-}
-
-const address = checked(canonicalIp).transform(canonicalIp);
 const prefix = checked(parsePrefix);
 const port = z.number().int().min(1).max(65535).default(53);
 

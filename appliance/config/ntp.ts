@@ -1,18 +1,7 @@
 import { z } from 'zod';
-import { canonicalIp, familyOf, parsePrefix } from '../lib/ip.ts';
+import { familyOf, parsePrefix } from '../lib/ip.ts';
+import { address, checked } from './fields.ts';
 
-function checked(check: (text: string) => unknown) {
-  return z.string().check((ctx) => {
-    try {
-      check(ctx.value);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : 'not valid';
-      ctx.issues.push({ code: 'custom', input: ctx.value, message, continue: false });
-    }
-  });
-}
-
-const address = checked(canonicalIp).transform(canonicalIp);
 const path = z.string().regex(/^\/[\w./-]+$/, 'not a plain absolute path');
 /** A name or an address, as it goes into chrony's configuration: nothing there is quoted. */
 const hostName = z
