@@ -13,7 +13,12 @@ export const atHome: Path = {
   remote: { address: '198.51.100.1', port: 500 },
 };
 
-const options: EndpointOptions = { cookieThreshold: 100, halfOpenLimit: 1_000, natTraversalPort: 4500 };
+const options: EndpointOptions = {
+  cookieThreshold: 100,
+  halfOpenLimit: 1_000,
+  natTraversalPort: 4500,
+  timeOfDay: (now) => Date.UTC(2026, 10, 22) + now,
+};
 
 function turned(path: Path): Path {
   return { local: path.remote, remote: path.local };

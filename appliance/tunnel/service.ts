@@ -17,6 +17,7 @@ import { Calls } from './calls.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
+import { RevocationLists } from './revocation.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
 import { Ledger } from './traffic.ts';
 
@@ -34,6 +35,7 @@ export class TunnelService {
   readonly #failures = new Map<string, NonNullable<PeerFacts['failure']>>();
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
+  readonly #revocation: RevocationLists;
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -49,6 +51,7 @@ export class TunnelService {
   constructor(loaded: LoadedConfig, log: Logger) {
     this.#log = log;
     this.#loaded = loaded;
+    this.#revocation = new RevocationLists(log);
     this.#endpoint = this.#makeEndpoint();
     this.#calls = new Calls(loaded.config);
   }
@@ -73,7 +76,7 @@ export class TunnelService {
     for (const { name } of before.peers) {
       if (!names.has(name)) this.#perform(this.#endpoint.removePeer(name, this.#env()));
     }
-    for (const peer of ikePeers(loaded)) this.#endpoint.setPeer(peer);
+    this.#setPeers(this.#endpoint);
     // Whether a portal answers at its new addresses is to be known now, not after the next power cut.
     for (const name of movedPeers(before, after)) this.#step({ kind: 'close', peer: name });
     for (const name of changedPeers(before, after)) this.#calls.restart(name);
@@ -137,6 +140,7 @@ export class TunnelService {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#aliveTimer);
+    this.#revocation.stop();
     await this.#close();
     await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
       this.#log.warn({ problem: error.message }, 'networkNotCleared');
@@ -145,9 +149,15 @@ export class TunnelService {
 
   #makeEndpoint(): IkeEndpoint {
     const natTraversalPort = this.#loaded.config.tunnel.ports.natTraversal;
-    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort });
-    for (const peer of ikePeers(this.#loaded)) endpoint.setPeer(peer);
+    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort, timeOfDay: () => Date.now() });
+    this.#setPeers(endpoint);
     return endpoint;
+  }
+
+  #setPeers(endpoint: IkeEndpoint): void {
+    const peers = ikePeers(this.#loaded);
+    for (const peer of peers) endpoint.setPeer(peer);
+    this.#revocation.configure(this.#loaded, peers);
   }
 
   #open(): void {

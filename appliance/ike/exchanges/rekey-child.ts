@@ -22,9 +22,9 @@ import type { Established, Incoming, Nonces, TaskOf } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { isError, type Notify, notifyAboutEsp } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
+import { nonceLength, spiOctets } from './auth.ts';
 import { type ChildDraft, childOf } from './drafts.ts';
 import { beginFollowUp, linkOf } from './followup-ke.ts';
-import { nonceLength, spiOctets } from './ike-auth.ts';
 
 /*
  * The initiator of CREATE_CHILD_SA for a child SA, RFC 7296 1.3.1 and 1.3.3: the rekey of one, or a new one when the last is gone.
@@ -177,7 +177,15 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {
     ...{ tunnel: task.tunnel, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
-    ...{ installed: false, aggfrag: false, encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
+    ...{
+      installed: false,
+      quantumSafe: null,
+      aggfrag: false,
+      encapsulation: 'udp',
+      phase: 'deleteWanted',
+      rekeys: 0,
+      ...times,
+    },
   };
   state.family.children = [...state.family.children, useless];
   return postpone(state, task, turn);
