@@ -18,7 +18,7 @@ import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
-import { Ledger } from './traffic.ts';
+import { trafficOf } from './traffic.ts';
 
 /** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
 const aliveIntervalMs = 2000;
@@ -30,7 +30,6 @@ const endpointOptions = { cookieThreshold: 100, halfOpenLimit: 10_000 };
 
 export class TunnelService {
   readonly #log: Logger;
-  readonly #ledger = new Ledger();
   readonly #failures = new Map<string, NonNullable<PeerFacts['failure']>>();
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
@@ -108,12 +107,8 @@ export class TunnelService {
     const { now } = this.#env();
     const sas = this.#dataplane?.saStats() ?? [];
     const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
-    const traffic = this.#ledger.totals(sas);
     const tunnels = new Map(this.#dataplane?.tunnelStats().map((stats) => [stats.tunnel, stats]));
-    const mtuOf = ({ name, tooBig }: PeerConfig) => {
-      const tunnel = ikeByPeer.get(name)?.children.at(-1)?.tunnel;
-      return mtuStatus(tunnel === undefined ? undefined : tunnels.get(tunnel), sas, tooBig);
-    };
+    const tunnelOf = ({ name }: PeerConfig) => tunnels.get(ikeByPeer.get(name)?.children.at(-1)?.tunnel ?? -1);
     return tunnelStatus({
       now,
       config: this.#loaded.config,
@@ -123,8 +118,8 @@ export class TunnelService {
         call: this.#calls.state(config.name),
         failure: this.#failures.get(config.name) ?? null,
         upSince: this.#upSince.get(config.name) ?? null,
-        traffic: traffic(config.name),
-        mtu: mtuOf(config),
+        traffic: trafficOf(tunnelOf(config)),
+        mtu: mtuStatus(tunnelOf(config), sas, config.tooBig),
         ike: ikeByPeer.get(config.name) ?? null,
       })),
       dataplane: this.#dataplane?.counters() ?? null,
@@ -258,10 +253,6 @@ export class TunnelService {
     }
     // Effects of the last farewell may come after the data plane is gone.
     if (this.#dataplane === null) return;
-    if (effect.kind === 'removeInbound' || effect.kind === 'removeOutbound') {
-      const direction = effect.kind === 'removeInbound' ? 'inbound' : 'outbound';
-      this.#ledger.keep(this.#dataplane.saStats(), direction, effect.spi);
-    }
     performOn(this.#dataplane, effect);
   }
 
@@ -271,7 +262,6 @@ export class TunnelService {
     this.#log[failed ? 'warn' : 'info'](fields, kind);
     switch (report.kind) {
       case 'childEstablished':
-        this.#ledger.name(report.tunnel, report.peer);
         this.#failures.delete(report.peer);
         if (!this.#upSince.has(report.peer)) this.#upSince.set(report.peer, performance.now());
         this.#calls.established(report.peer, this.#env());
