@@ -13,6 +13,7 @@ import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
 import type { LogSink } from './log-sink.ts';
+import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
 import { type Proof, residentOctets } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
@@ -30,7 +31,7 @@ export interface ApplianceOptions {
   readonly sink: LogSink;
 }
 
-export class Appliance {
+export class Appliance implements Managed {
   readonly #options: ApplianceOptions;
   readonly #log: Logger;
   readonly #services: ServiceSet;
@@ -113,6 +114,22 @@ export class Appliance {
     // Costs the kernel a walk over all pages: only for those who ask.
     const pids = [process.pid, ...status.services.flatMap(({ pid }) => pid ?? [])];
     return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
+  }
+
+  /** For the portal's client, who asks often. */
+  inForce(): InForce {
+    const config = this.#loaded?.config;
+    return {
+      revision: config?.revision ?? null,
+      state: this.#configurations.status().state,
+      problem: this.#configProblem(),
+      inside: config?.peers.flatMap(({ networks }) => networks) ?? [],
+    };
+  }
+
+  /** The status without what it costs to count the memory. */
+  glance(): Promise<ApplianceStatus> {
+    return this.#status();
   }
 
   async #status(): Promise<ApplianceStatus> {
