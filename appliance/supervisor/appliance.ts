@@ -17,6 +17,7 @@ import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunn
 import { type Proof, residentOctets } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
+import { type Wan, wanOf } from './wan.ts';
 import { whyText } from './why.ts';
 
 const configPollMs = 1000;
@@ -203,6 +204,7 @@ export class Appliance {
       if (seen !== this.#host.outside(this.#loaded.config)) {
         this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
         this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
+        void this.#look();
       }
     } catch (error) {
       this.#hostProblem = `${(error as Error).message}.`;
@@ -217,11 +219,17 @@ export class Appliance {
     else this.#options.sink.write(`{"service":"${service}",${line.slice(1)}\n`);
   }
 
+  #wan({ tunnel }: ApplianceStatus): Wan {
+    const { view } = this.#host;
+    if (!this.#loaded || !view) return { state: 'unknown', sentence: null };
+    return wanOf(this.#loaded.config.zones, view, tunnel?.state === 'up');
+  }
+
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status);
+    const text = whyText(status, this.#wan(status));
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {
