@@ -3,26 +3,12 @@
  * (every default filled in) and true (what is checked here is checked nowhere else).
  */
 import { z } from 'zod';
-import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
+import { address, interfaceName, network, parsed } from './fields.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
-/** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
-function checkedText<T>(parse: (text: string) => T) {
-  return z.string().transform((text, context): T => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-      return z.NEVER;
-    }
-  });
-}
-
-const ip = checkedText(canonicalIp);
-const network = checkedText(parsePrefix);
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
 
@@ -35,10 +21,7 @@ const identityText = z
   .string()
   .regex(/^[\x21-\x7e]{1,255}$/, 'expected 1 to 255 printable characters without spaces, such as "box-7.example.com"');
 
-/** Linux IFNAMSIZ: 15 characters and no slash. */
-const interfaceName = z.string().regex(/^[A-Za-z0-9._-]{1,15}$/, 'expected an interface name of 1 to 15 characters');
-
-const ed25519PublicKey = checkedText((text) => {
+const ed25519PublicKey = parsed((text) => {
   const octets = new Uint8Array(Buffer.from(text, 'base64'));
   if (octets.length !== 32 || Buffer.from(octets).toString('base64') !== text) {
     throw new TypeError('expected an Ed25519 public key: 32 octets in base64, as `moat keygen` prints it');
@@ -91,7 +74,7 @@ const peer = z
     name,
     id: identityText,
     /** Where a home calls the portal, tried in turn; a portal waits to be called and has none. */
-    addresses: z.array(ip).default([]),
+    addresses: z.array(address).default([]),
     publicKey: ed25519PublicKey.optional(),
     psk: sharedSecret.optional(),
     pskFile: z.string().min(1).optional(),
@@ -109,7 +92,7 @@ const peer = z
     /** Without AGGFRAG: fragment the envelope of a packet that is too big, or tell its sender. */
     tooBig: z.enum(['fragment', 'ptb']).default('fragment'),
     /** Hosts behind the peer that answer pings, for `moat mtu --prove`; best the peer's own inside addresses. */
-    proofAddresses: z.array(ip).max(4).default([]),
+    proofAddresses: z.array(address).max(4).default([]),
     // Together below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
@@ -127,7 +110,7 @@ const tunnel = z.strictObject({
   mtu: z.int().min(1280).max(65_535).default(1500),
   networks,
   /** What this host itself uses as source address into the tunnel; addresses of its own inside `networks`. */
-  sourceAddresses: z.array(ip).max(2).default([]),
+  sourceAddresses: z.array(address).max(2).default([]),
   ports: z
     .strictObject({ ike: z.int().min(1).max(65_535), natTraversal: z.int().min(1).max(65_535) })
     .default({ ike: 500, natTraversal: 4500 }),
@@ -159,7 +142,7 @@ const config = z
     proof: z
       .strictObject({
         /** Hosts behind the tunnel that answer a ping of the LAN's size, not to be fragmented. */
-        pings: z.array(ip).max(8).default([]),
+        pings: z.array(address).max(8).default([]),
         /** Names that our own DNS must be able to answer. */
         names: z.array(z.string().min(1).max(253)).max(8).default([]),
       })

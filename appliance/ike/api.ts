@@ -105,6 +105,8 @@ export type IkeEvent =
   | { readonly kind: 'close'; readonly peer: string }
   /** The data plane nears the end of an SA's sequence numbers. */
   | { readonly kind: 'expiring'; readonly tunnel: number; readonly spi: number }
+  /** What came on the tunnel has broken off: ask whether the peer is there, which shows it where we are. */
+  | { readonly kind: 'check'; readonly tunnel: number }
   /** The data plane has received fresh authenticated packets on the tunnel: the peer is alive. */
   | { readonly kind: 'alive'; readonly tunnel: number };
 

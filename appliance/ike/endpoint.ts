@@ -137,6 +137,10 @@ class Endpoint implements IkeEndpoint {
         return this.#command(this.#table.ofTunnel(event.tunnel), call, (state) =>
           expireNow(state, event.spi, call.env.now),
         );
+      case 'check':
+        return this.#command(this.#table.ofTunnel(event.tunnel), call, (state, turn) =>
+          state.task === null ? beginLiveness(state, turn) : state,
+        );
       case 'alive':
         return this.#command(this.#table.ofTunnel(event.tunnel), call, (state) => ({
           ...state,

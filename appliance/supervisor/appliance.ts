@@ -198,12 +198,14 @@ export class Appliance {
     const before = this.#hostProblem;
     try {
       const seen = this.#host.outside(this.#loaded.config);
-      await this.#host.apply(this.#loaded.config);
-      this.#hostProblem = null;
+      await this.#host.look(this.#loaded.config);
+      // The tunnel first: its packets go astray until it knows.
       if (seen !== this.#host.outside(this.#loaded.config)) {
         this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
         this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
       }
+      await this.#host.apply(this.#loaded.config);
+      this.#hostProblem = null;
     } catch (error) {
       this.#hostProblem = `${(error as Error).message}.`;
       if (before !== this.#hostProblem) this.#log.error({ problem: this.#hostProblem }, 'hostNotApplied');
