@@ -1,7 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { cleanUpOnSignals } from '../lab/signals.ts';
 import { World } from '../lab/world.ts';
 import { type CompareOptions, compare } from './compare.ts';
+import { type NestOptions, nest } from './line/nest.ts';
+import { type SweepName, type SweepOptions, sweep, sweeps } from './line/sweep.ts';
+import { type ReportOptions, report } from './results.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -9,18 +15,59 @@ function wholeNumber(text: string): number {
   return value;
 }
 
+function sweepName(text: string): SweepName {
+  if (!(text in sweeps)) throw new InvalidArgumentError(`expected one of ${Object.keys(sweeps).join(', ')}`);
+  return text as SweepName;
+}
+
+/** Hands over to a benchmark that is a program of its own, one after the other. Stops at the first that fails. */
+async function handOver(...programs: readonly (readonly [script: string, ...words: string[]])[]): Promise<void> {
+  for (const [script, ...words] of programs) {
+    const file = fileURLToPath(new URL(`../${script}`, import.meta.url));
+    const child = spawn(process.execPath, [file, ...words], { stdio: 'inherit' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code !== 0) throw new Error(`${script} ended with ${code ?? 'a signal'}`);
+  }
+}
+
+function measured(command: Command): Command {
+  return command
+    .option('--rounds <number>', 'how many rounds', wholeNumber)
+    .option('--only <word...>', 'subjects whose key begins with a word')
+    .option('--json <file>', 'write all values');
+}
+
 cleanUpOnSignals();
 const program = new Command('npm run bench --');
-program
-  .command('peers', { isDefault: true })
+measured(program.command('peers', { isDefault: true }))
   .description(
-    'one path many ways in the same run: plain forwarding, moat, and its peers; medians of interleaved rounds',
+    'one path many ways: plain forwarding, moat and its peers; medians of interleaved rounds (what runs without a word)',
   )
   .option('--quick', 'one short round, below five minutes', false)
-  .option('--rounds <number>', 'how many rounds', wholeNumber)
-  .option('--only <word...>', 'subjects whose key begins with a word')
-  .option('--json <file>', 'write all values too')
   .action((options: CompareOptions) => compare(options));
+measured(program.command('nest'))
+  .description('a line of 1.5 Mbit/s, 100 ms, 1 % loss and reordering: six transfers, a thousand small fetches')
+  .option('--fetches <number>', 'how many small fetches', wholeNumber)
+  .action((options: NestOptions) => nest(options));
+measured(program.command('sweep'))
+  .description('throughput, jitter, loss and HTTP latency against one thing that varies: bitrate, delay or loss')
+  .argument('<what>', 'bitrate, delay or loss', sweepName)
+  .action((name: SweepName, options: SweepOptions) => sweep(name, options));
+program
+  .command('report')
+  .description('RESULTS.md and its plots from files that --json wrote; rounds of several runs count as those of one')
+  .argument('<file...>')
+  .option('--out <folder>', 'where to; test/bench when not given')
+  .action((files: string[], options: ReportOptions) => report(files, options));
+program
+  .command('fleet')
+  .description("the portal's memory with ten thousand boxes")
+  .argument('[word...]', 'passed on: devices, seconds of steady load')
+  .action((words: string[]) => handOver(['bench/fleet/fleet.ts', ...words]));
+program
+  .command('lan')
+  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp)')
+  .action(() => handOver(['interop/dns/load.ts'], ['interop/dhcp/main.ts', 'perfdhcp']));
 try {
   await program.parseAsync();
 } catch (error) {
