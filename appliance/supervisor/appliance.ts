@@ -18,6 +18,7 @@ import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunn
 import { type Proof, residentOctets } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
+import { type Wan, wanOf } from './wan.ts';
 import { whyText } from './why.ts';
 
 const configPollMs = 1000;
@@ -215,12 +216,15 @@ export class Appliance implements Managed {
     const before = this.#hostProblem;
     try {
       const seen = this.#host.outside(this.#loaded.config);
-      await this.#host.apply(this.#loaded.config);
-      this.#hostProblem = null;
+      await this.#host.look(this.#loaded.config);
+      // The tunnel first: its packets go astray until it knows.
       if (seen !== this.#host.outside(this.#loaded.config)) {
         this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
         this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
+        void this.#look();
       }
+      await this.#host.apply(this.#loaded.config);
+      this.#hostProblem = null;
     } catch (error) {
       this.#hostProblem = `${(error as Error).message}.`;
       if (before !== this.#hostProblem) this.#log.error({ problem: this.#hostProblem }, 'hostNotApplied');
@@ -234,11 +238,17 @@ export class Appliance implements Managed {
     else this.#options.sink.write(`{"service":"${service}",${line.slice(1)}\n`);
   }
 
+  #wan({ tunnel }: ApplianceStatus): Wan {
+    const { view } = this.#host;
+    if (!this.#loaded || !view) return { state: 'unknown', sentence: null };
+    return wanOf(this.#loaded.config.zones, view, tunnel?.state === 'up');
+  }
+
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status);
+    const text = whyText(status, this.#wan(status));
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {
