@@ -38,10 +38,18 @@ export class HostNetwork {
     return JSON.stringify([links, routers]);
   }
 
-  /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
-  async apply(config: Config): Promise<void> {
+  /** Reads what is there and changes nothing. @throws {Error} with a sentence. */
+  async look(config: Config): Promise<HostView> {
     const [links, routers] = await Promise.all([readLinks(), readRouters()]);
     const placement = placeZones(config.zones, links);
+    const problems = [...placement.problems, ...overlapProblems(config, placement, links)];
+    this.#view = { links, routers, placement, problems };
+    return this.#view;
+  }
+
+  /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
+  async apply(config: Config): Promise<void> {
+    const { links, placement } = await this.look(config);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);
       if (rules !== this.#rules || !(await firewallPresent(tableName))) {
@@ -52,12 +60,6 @@ export class HostNetwork {
       await ipBatch(addressCommands(config.zones, placement, links));
       await applyNetworkd(networkdFiles(config.zones, placement));
     }
-    this.#view = {
-      links,
-      routers,
-      placement,
-      problems: [...placement.problems, ...overlapProblems(config, placement, links)],
-    };
   }
 }
 

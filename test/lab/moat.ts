@@ -117,9 +117,9 @@ export class Moat {
     await this.until('up', ({ tunnel }) => tunnel?.peers.every(({ state }) => state === 'up') ?? false, timeout);
   }
 
-  /** What `moat rekey` asks for. */
-  async rekey(what: 'child' | 'ike'): Promise<void> {
-    const answer = await askControl(this.#stateDirectory, { kind: 'rekey', what, peer: null });
+  /** What `moat rekey` asks for, of all peers or of one. */
+  async rekey(what: 'child' | 'ike', peer: string | null = null): Promise<void> {
+    const answer = await askControl(this.#stateDirectory, { kind: 'rekey', what, peer });
     if (!answer.ok) throw new Error(answer.problem);
   }
 
