@@ -5,7 +5,7 @@ import type { Path } from '../lib/net.ts';
 import { Secret } from '../lib/secret.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeReport, Peer } from './api.ts';
 import { createIkeEndpoint } from './endpoint.ts';
-import { nonceLength } from './exchanges/ike-auth.ts';
+import { nonceLength } from './exchanges/auth.ts';
 
 /* Two endpoints and a wire that is moved by hand, for tests that are written as traces. `test/sim` has the weather. */
 

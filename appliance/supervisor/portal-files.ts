@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { ed25519Seed } from '../config/files.ts';
+import { ed25519Seed } from '../config/credentials.ts';
 
 /** A portal's device API. */
 export interface Door {
