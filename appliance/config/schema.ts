@@ -8,6 +8,7 @@ import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
+import { selector } from './selectors.ts';
 import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
@@ -88,6 +89,16 @@ const peer = z
     localId: identityText.optional(),
     /** Mixed into the keys, for a peer without ML-KEM. */
     ppk: ppkSchema.optional(),
+    /** A child SA for each, in place of one for all: what of our networks (all of them when not given) with what of `networks`. */
+    children: z
+      .array(
+        z.strictObject({
+          local: z.array(selector).min(1).max(64).optional(),
+          remote: z.array(selector).min(1).max(64),
+        }),
+      )
+      .max(32)
+      .default([]),
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,

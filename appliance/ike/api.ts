@@ -69,6 +69,12 @@ export interface Lifetimes {
   readonly ikeRekeySeconds: number;
 }
 
+/** What one child SA is for. */
+export interface ChildPolicy {
+  readonly localSelectors: readonly Selector[];
+  readonly remoteSelectors: readonly Selector[];
+}
+
 /** One peer that we call or accept. Everything the core needs to know of it; it never looks elsewhere. */
 export interface Peer {
   /** Unique name for reports and commands. */
@@ -89,6 +95,8 @@ export interface Peer {
   /** What we ask for as initiator and allow as responder; narrowed by the peer's wishes (RFC 7296 2.9). */
   readonly localSelectors: readonly Selector[];
   readonly remoteSelectors: readonly Selector[];
+  /** A child SA for each, in place of one for the selectors above. */
+  readonly children?: readonly ChildPolicy[];
   /** As initiator: make the IKE SA first and the child SAs by CREATE_CHILD_SA, if the peer can (RFC 6023). */
   readonly childless?: boolean;
   readonly lifetimes: Lifetimes;

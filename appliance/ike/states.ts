@@ -150,6 +150,7 @@ interface ChildTask {
   readonly sent: Sent;
   /** Inbound SPI of the child that is rekeyed; null: a new one, because the last is gone. */
   readonly replaces: number | null;
+  readonly policy: number;
   readonly tunnel: number;
   readonly spi: number;
   readonly nonce: Uint8Array;

@@ -30,6 +30,10 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     forwarding: { clampMss: peer.clampMss, aggregationDelayMs: peer.aggregationDelayMs, tooBig: peer.tooBig },
     localSelectors: localNetworks(peer, loaded.config).map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
+    children: peer.children.map(({ local, remote }) => ({
+      localSelectors: local ?? localNetworks(peer, loaded.config).map(selectorOf),
+      remoteSelectors: remote,
+    })),
     lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },
     livenessSeconds: peer.livenessSeconds,
     keepaliveSeconds: peer.keepaliveSeconds,

@@ -192,7 +192,6 @@ function onAuthenticated(
   const established = { ...fresh, mobike };
   if (state.childSpi === null) {
     report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
-    established.family.recreateAt = turn.now;
     return established;
   }
   const problem = error === undefined ? installFirstChild(established, state, message, turn) : notifyName(error.notify);
