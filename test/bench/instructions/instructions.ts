@@ -13,7 +13,7 @@ const baselineFile = here('baseline.json');
 const program = here('../../../.build/bench/instructions');
 
 /** What may be added before it counts as a regression. */
-const toleratedShare = 0.05;
+const toleratedPercent = 5;
 /** Two runs of so many operations; what differs between them is the price of the operations alone. */
 const few = 1000;
 const many = 3000;
@@ -29,8 +29,8 @@ export function judge(counted: Counts, baseline: Counts | undefined): Judged[] {
   return Object.entries(counted).map(([name, count]) => {
     const before = baseline?.[name];
     if (before === undefined) return { name, counted: count, baseline: before, verdict: 'new' };
-    const change = count / before - 1;
-    const verdict = change > toleratedShare ? 'dearer' : change < -toleratedShare ? 'cheaper' : 'same';
+    const percent = (count * 100) / before - 100;
+    const verdict = percent > toleratedPercent ? 'dearer' : percent < -toleratedPercent ? 'cheaper' : 'same';
     return { name, counted: count, baseline: before, verdict };
   });
 }
