@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
+import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { checkZones, policySchema, zonesSchema } from './zones.ts';
@@ -79,6 +80,7 @@ const peer = z
     psk: sharedSecret.optional(),
     pskFile: z.string().min(1).optional(),
     networks,
+    map: mapSchema,
     ike: ikeAlgorithms.prefault({}),
     esp: espAlgorithms.prefault({}),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
@@ -163,6 +165,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkMapping(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
     checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 

@@ -26,6 +26,7 @@ export function tunnelSlice({ config, privateKey, sharedSecrets }: LoadedConfig)
       dns: undefined,
       ntp: undefined,
       peers: config.peers.map(({ psk: _, ...peer }) => peer),
+      zones: config.zones.map(({ pppoe: _, ...zone }) => zone),
     },
     privateKey: privateKey?.reveal() ?? null,
     sharedSecrets: new Map([...sharedSecrets].map(([peer, secret]) => [peer, secret.reveal()])),
