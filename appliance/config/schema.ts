@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
+import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
 import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
@@ -17,10 +18,13 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'expected 1 to 63 letters, digits, dots, dashes or underscores');
 
-/** An IKE identity as text: a domain name, an e-mail address, an IP address, or `keyid:` and hexadecimal digits. */
+/** An IKE identity as text: a domain name, an e-mail address, an IP address, `keyid:` and hexadecimal digits, or `C=CH, CN=gw`. */
 const identityText = z
   .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, 'expected 1 to 255 printable characters without spaces, such as "box-7.example.com"');
+  .regex(
+    /^([\x21-\x7e]{1,255}|[A-Za-z.0-9]+=[\x20-\x7e\u00a0-\uffff]{1,400})$/,
+    'expected 1 to 255 printable characters without spaces, such as "box-7.example.com", or a name such as "C=CH, CN=gw"',
+  );
 
 const ed25519PublicKey = parsed((text) => {
   const octets = new Uint8Array(Buffer.from(text, 'base64'));
@@ -79,6 +83,14 @@ const peer = z
     publicKey: ed25519PublicKey.optional(),
     psk: sharedSecret.optional(),
     pskFile: z.string().min(1).optional(),
+    /** The peer proves itself by a certificate, and so do we: identity.certificate. */
+    x509: x509Schema.optional(),
+    /** What we call ourselves with this peer, if not identity.id. */
+    localId: identityText.optional(),
+    /** Mixed into the keys, for a peer without ML-KEM. */
+    ppk: ppkSchema.optional(),
+    /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
+    childless: z.boolean().default(false),
     networks,
     map: mapSchema,
     ike: ikeAlgorithms.prefault({}),
@@ -102,8 +114,9 @@ const peer = z
     keepaliveSeconds: seconds(1, 3600).default(20),
   })
   .refine(
-    ({ publicKey, psk, pskFile }) => [publicKey, psk, pskFile].filter((field) => field !== undefined).length === 1,
-    'expected exactly one of publicKey, psk and pskFile',
+    ({ publicKey, psk, pskFile, x509 }) =>
+      [publicKey, psk, pskFile, x509].filter((field) => field !== undefined).length === 1,
+    'expected exactly one of publicKey, psk, pskFile and x509',
   );
 
 const tunnel = z.strictObject({
@@ -130,7 +143,11 @@ const config = z
     revision: z.int().min(0).default(0),
     role: z.enum(['home', 'portal']),
     name,
-    identity: z.strictObject({ id: identityText, privateKeyFile: z.string().min(1).optional() }),
+    identity: z.strictObject({
+      id: identityText,
+      privateKeyFile: z.string().min(1).optional(),
+      certificate: certificateSchema.optional(),
+    }),
     tunnel,
     peers: z.array(peer).max(20_000).default([]),
     /** Services of the LAN; one that is left out is not run. */
@@ -152,7 +169,7 @@ const config = z
   })
   .superRefine((value, context) => {
     const seen = { name: new Set<string>(), id: new Set<string>() };
-    for (const [index, { name, id, addresses, publicKey }] of value.peers.entries()) {
+    for (const [index, { name, id, addresses, publicKey, x509 }] of value.peers.entries()) {
       const problem = (field: string, message: string) =>
         context.addIssue({ code: 'custom', path: ['peers', index, field], message });
       if (seen.name.has(name)) problem('name', `two peers are called '${name}'`);
@@ -161,6 +178,9 @@ const config = z
       if (value.role === 'portal' && addresses.length > 0) problem('addresses', 'a portal is called and calls nobody');
       if (publicKey !== undefined && value.identity.privateKeyFile === undefined) {
         problem('publicKey', 'needs identity.privateKeyFile: our own key to answer with');
+      }
+      if (x509 !== undefined && value.identity.certificate === undefined) {
+        problem('x509', 'needs identity.certificate: our own to answer with');
       }
       seen.name.add(name);
       seen.id.add(id);

@@ -55,10 +55,18 @@ export class HostNetwork {
     await this.#clients.close();
   }
 
+  /** Reads what is there and changes nothing. @throws {Error} with a sentence. */
+  async look(config: Config): Promise<HostView> {
+    const [links, routers] = await Promise.all([readLinks(), readRouters()]);
+    const placement = placeZones(config.zones, links);
+    const problems = [...placement.problems, ...overlapProblems(config, placement, links)];
+    this.#view = { links, routers, placement, problems };
+    return this.#view;
+  }
+
   /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
   async apply(config: Config): Promise<void> {
-    const [before, routers] = await Promise.all([readLinks(), readRouters()]);
-    const placement = placeZones(config.zones, before);
+    const { links: before, placement } = await this.look(config);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);
       if (rules !== this.#rules || !(await firewallPresent(tableName))) {
@@ -69,15 +77,9 @@ export class HostNetwork {
     }
     const clients = wildClients(config.zones, placement, this.#folder);
     // A client that ends takes its addresses and routes along.
-    const links = (await this.#clients.endOthers(clients)) ? await readLinks() : before;
+    const links = (await this.#clients.endOthers(clients)) ? (await this.look(config)).links : before;
     await ipBatch(addressCommands(config.zones, placement, links));
     this.#clients.start(clients, addressed(placement, links));
-    this.#view = {
-      links,
-      routers,
-      placement,
-      problems: [...placement.problems, ...overlapProblems(config, placement, links)],
-    };
   }
 }
 

@@ -1,9 +1,10 @@
-/** Notices changes of links, addresses and routes within a second, by `ip monitor`. */
+/** Notices changes of links, addresses and routes within a moment, by `ip monitor`. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Changes come in showers: one report for each. */
-const settleMs = 200;
+/** Changes come in showers: the first is reported soon, since a tunnel may wait for it, and what follows it in groups. */
+const firstMs = 20;
+const betweenMs = 100;
 const againMs = 5000;
 
 export class NetworkMonitor {
@@ -12,6 +13,7 @@ export class NetworkMonitor {
   #settling: NodeJS.Timeout | undefined;
   #again: NodeJS.Timeout | undefined;
   #closed = false;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(changed: () => void) {
     this.#changed = changed;
@@ -43,9 +45,11 @@ export class NetworkMonitor {
 
   #soon(): void {
     if (this.#closed || this.#settling) return;
+    const wait = Math.max(firstMs, this.#reportedAt + betweenMs - performance.now());
     this.#settling = setTimeout(() => {
       this.#settling = undefined;
+      this.#reportedAt = performance.now();
       this.#changed();
-    }, settleMs);
+    }, wait);
   }
 }

@@ -1,11 +1,12 @@
 import type { InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
-import type { Peer } from './api.ts';
+import type { Peer, QuantumSafety } from './api.ts';
 import type { ChildKeys } from './crypto/keys.ts';
 import type { ChildFeatures } from './features.ts';
 import type { Nat } from './nat.ts';
 import type { EspSuite } from './negotiate.ts';
 import { between } from './retransmit.ts';
+import type { Channel } from './states.ts';
 import { report, type Turn } from './turn.ts';
 
 /** Packets that were under way when an SA was deleted still arrive (RFC 7296 2.8). */
@@ -26,6 +27,7 @@ export interface Child {
   readonly spiIn: number;
   readonly spiOut: number;
   readonly suite: EspSuite;
+  readonly quantumSafe: QuantumSafety | null;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
   /** False for one that lost a collision: the data plane never sees it. */
@@ -64,6 +66,7 @@ export interface Host {
   readonly peer: Peer;
   readonly path: Path;
   readonly nat: Nat;
+  readonly channel: Pick<Channel, 'quantumSafe'>;
   readonly family: Family;
 }
 
@@ -113,6 +116,7 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
     installed,
     aggfrag,
     encapsulation,
+    quantumSafe: suite.additionalKeyExchange ?? host.channel.quantumSafe,
     tunnel,
     spiIn,
     spiOut,

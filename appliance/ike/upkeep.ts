@@ -1,7 +1,7 @@
 import type { Path } from '../lib/net.ts';
 import { abandonPending, beginClosing, drop, owns } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
-import { failAuth } from './exchanges/ike-auth.ts';
+import { failAuth } from './exchanges/auth-initiator.ts';
 import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
 import { beginCheck, beginUpdate } from './exchanges/mobike.ts';
 import { beginChild } from './exchanges/rekey-child.ts';

@@ -48,7 +48,7 @@ async function receive(message: ToTunnel): Promise<void> {
       service?.rekey(message.what, message.peer);
       return;
     case 'networkChanged':
-      service?.networkChanged();
+      await service?.networkChanged();
       return;
     case 'stop':
       return stop();

@@ -3,6 +3,7 @@
  * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
  */
 import { randomBytes } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type Dataplane, type DataplaneEvent, openDataplane } from '../../native/index.ts';
@@ -17,11 +18,15 @@ import { Calls } from './calls.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
+import { RevocationLists } from './revocation.ts';
+import { movesFrom, Streams } from './roaming.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
 import { trafficOf } from './traffic.ts';
 
 /** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
 const aliveIntervalMs = 2000;
+/** How often a home looks for streams that broke off; a portal waits to be told. */
+const streamsIntervalMs = 250;
 const reopenMs = { first: 1000, longest: 30_000 } as const;
 /** How long a graceful stop waits for the answers to its DELETEs. */
 const farewellMs = 2000;
@@ -30,9 +35,11 @@ const endpointOptions = { cookieThreshold: 100, halfOpenLimit: 10_000 };
 
 export class TunnelService {
   readonly #log: Logger;
+  readonly #streams = new Streams();
   readonly #failures = new Map<string, NonNullable<PeerFacts['failure']>>();
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
+  readonly #revocation: RevocationLists;
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -42,12 +49,14 @@ export class TunnelService {
   #reopenMs: number = reopenMs.first;
   #timer: NodeJS.Timeout | undefined;
   #aliveTimer: NodeJS.Timeout | undefined;
+  #streamsTimer: NodeJS.Timeout | undefined;
   #reopenTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(loaded: LoadedConfig, log: Logger) {
     this.#log = log;
     this.#loaded = loaded;
+    this.#revocation = new RevocationLists(log);
     this.#endpoint = this.#makeEndpoint();
     this.#calls = new Calls(loaded.config);
   }
@@ -55,6 +64,7 @@ export class TunnelService {
   start(): void {
     this.#open();
     this.#aliveTimer = setInterval(() => this.#reportAlive(), aliveIntervalMs);
+    this.#streamsTimer = setInterval(() => this.#followStreams(), streamsIntervalMs);
   }
 
   /** Changes to another configuration. Peers that stay the same keep their SAs. */
@@ -72,7 +82,7 @@ export class TunnelService {
     for (const { name } of before.peers) {
       if (!names.has(name)) this.#perform(this.#endpoint.removePeer(name, this.#env()));
     }
-    for (const peer of ikePeers(loaded)) this.#endpoint.setPeer(peer);
+    this.#setPeers(this.#endpoint);
     // Whether a portal answers at its new addresses is to be known now, not after the next power cut.
     for (const name of movedPeers(before, after)) this.#step({ kind: 'close', peer: name });
     for (const name of changedPeers(before, after)) this.#calls.restart(name);
@@ -81,7 +91,8 @@ export class TunnelService {
     this.#wake();
   }
 
-  networkChanged(): void {
+  /** Tunnels that are up go along; calls that failed, or went out from an address that is gone, are made again. */
+  async networkChanged(): Promise<void> {
     for (const { name } of this.#loaded.config.peers) {
       // A call under way went out from an address that may be gone.
       if (this.#calls.state(name)?.name === 'calling') this.#step({ kind: 'close', peer: name });
@@ -89,7 +100,15 @@ export class TunnelService {
     }
     this.#calls.configure(this.#loaded.config);
     this.#wake();
+    const own = Object.values(networkInterfaces()).flatMap((each) => each?.map(({ address }) => address) ?? []);
+    const here = { sourceFor: sourceAddressFor, addresses: new Set(own) };
+    const sas = this.#endpoint.status(performance.now());
+    for (const move of await movesFrom(this.#loaded.config, sas, here)) {
+      this.#log.info({ peer: move.peer, from: move.path.local.address, to: move.path.remote.address }, 'moving');
+      this.#step({ kind: 'move', ...move });
+    }
   }
+
   rekey(what: 'child' | 'ike', peer: string | null): void {
     const names = this.#loaded.config.peers.map(({ name }) => name);
     for (const name of peer === null ? names : [peer]) this.#step({ kind: 'rekey', peer: name, what });
@@ -132,6 +151,8 @@ export class TunnelService {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#aliveTimer);
+    this.#revocation.stop();
+    clearInterval(this.#streamsTimer);
     await this.#close();
     await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
       this.#log.warn({ problem: error.message }, 'networkNotCleared');
@@ -140,9 +161,15 @@ export class TunnelService {
 
   #makeEndpoint(): IkeEndpoint {
     const natTraversalPort = this.#loaded.config.tunnel.ports.natTraversal;
-    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort });
-    for (const peer of ikePeers(this.#loaded)) endpoint.setPeer(peer);
+    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort, timeOfDay: () => Date.now() });
+    this.#setPeers(endpoint);
     return endpoint;
+  }
+
+  #setPeers(endpoint: IkeEndpoint): void {
+    const peers = ikePeers(this.#loaded);
+    for (const peer of peers) endpoint.setPeer(peer);
+    this.#revocation.configure(this.#loaded, peers);
   }
 
   #open(): void {
@@ -207,6 +234,13 @@ export class TunnelService {
     for (const { direction, idleMs, tunnel } of this.#dataplane?.saStats() ?? []) {
       if (direction === 'inbound' && idleMs !== null && idleMs < aliveIntervalMs) this.#step({ kind: 'alive', tunnel });
     }
+  }
+
+  /** Somebody's NAT may have forgotten us: an authentic message shows the peer where we are. */
+  #followStreams(): void {
+    if (this.#loaded.config.role === 'portal') return;
+    for (const tunnel of this.#streams.brokenOff(this.#dataplane?.saStats() ?? []))
+      this.#step({ kind: 'check', tunnel });
   }
 
   #step(event: IkeEvent): void {

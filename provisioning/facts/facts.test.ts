@@ -24,7 +24,7 @@ async function compiled({ queries }: Database, name: string) {
   const row = await queries
     .selectFrom('compiled')
     .innerJoin('devices', 'devices.id', 'compiled.deviceId')
-    .select(['compiled.revision', 'compiled.body', 'compiled.peer'])
+    .select(['compiled.revision', 'compiled.body', 'compiled.peer', 'compiled.fleetRevision'])
     .where('devices.name', '=', name)
     .executeTakeFirstOrThrow();
   return { ...row, config: JSON.parse(row.body) };
@@ -198,6 +198,10 @@ onBoth('a factory key enrols without a code; rotation overlaps', async (database
   assert.equal(JSON.parse((await compiled(database, 'home-1')).peer).publicKey, keyOf(4));
   assert.match(await refusal(edit(database, (to) => announceKey(to, id, keyOf(3)))), /used before/);
   const to = { apiUrls: ['https://new.example:8443'], apiKey: keyOf(5) };
+  const { fleetRevision } = await compiled(database, 'home-1');
   await edit(database, (into) => redirectDevice(into, 'home-1', to));
-  assert.equal((await compiled(database, 'home-1')).peer, '');
+  const redirected = await compiled(database, 'home-1');
+  // Until the new portal has proven itself it may come back; and it has to hear of it.
+  assert.equal(JSON.parse(redirected.peer).publicKey, keyOf(4));
+  assert.ok(redirected.fleetRevision > fleetRevision);
 });

@@ -42,6 +42,8 @@ export interface TopologyOptions {
   readonly servers?: boolean;
   /** A second LAN behind moat, with a host `kids`. */
   readonly kids?: boolean;
+  /** A second router at home, `other-router`, with an uplink of its own: moat's interface `wan2`, no route through it yet. */
+  readonly secondUplink?: boolean;
   /** A second employer: `portal2` and `corp2`, whose inside has the first one's addresses, and `pc2` at a third LAN of moat. */
   readonly second?: boolean;
 }
@@ -65,6 +67,10 @@ export const addresses = {
   portal2: { v4: '198.51.101.10', v6: '2001:db8:52::10' },
   moatHome: { v4: '192.168.178.20', v6: '2001:db8:178::20' },
   moatDirect: { v4: '203.0.113.10', v6: '2001:db8:113::10' },
+  moatHome2: { v4: '192.168.179.20', v6: '2001:db8:179::20' },
+  otherRouterLan: { v4: '192.168.179.1', v6: '2001:db8:179::1' },
+  otherRouterWan: { v4: '203.0.114.10', v6: '2001:db8:114::10' },
+  internetHome2: { v4: '203.0.114.1', v6: '2001:db8:114::1' },
   homeRouterLan: { v4: '192.168.178.1', v6: '2001:db8:178::1' },
   homeRouterWan: { v4: '203.0.113.10', v6: '2001:db8:113::10' },
   internetHome: { v4: '203.0.113.1', v6: '2001:db8:113::1' },
@@ -127,6 +133,16 @@ export function topologyOf(options: TopologyOptions): Topology {
     : [{ ends: [end('moat', 'wan', at(a.moatDirect)), end('internet', 'home', at(a.internetHome))], ...wan }];
   const routerRoutes = [...via(a.internetHome), ...(options.plainPath ? networkVia(networks.lan, a.moatHome) : [])];
   const servers = options.servers ? serverKinds.map((kind, index) => serverOf(kind, index + 1, lan)) : [];
+  const uplink: Link[] = options.secondUplink
+    ? [
+        { ends: [end('moat', 'wan2', at(a.moatHome2)), end('other-router', 'lan', at(a.otherRouterLan))], ...wan },
+        {
+          ends: [end('other-router', 'wan', at(a.otherRouterWan)), end('internet', 'home2', at(a.internetHome2))],
+          ...wan,
+        },
+      ]
+    : [];
+  const behindOther = networkVia({ v4: '192.168.179.0/24', v6: '2001:db8:179::/64' }, a.otherRouterWan).slice(1);
   const second = options.second ? secondEmployer(host, end, { wan, lan }) : { hosts: [], links: [] };
   return {
     hosts: [
@@ -134,7 +150,12 @@ export function topologyOf(options: TopologyOptions): Topology {
       ...(options.kids ? [host('kids', via(a.moatKids))] : []),
       host('moat', via(options.nat ? a.homeRouterLan : a.internetHome)),
       ...(options.nat ? [host('home-router', routerRoutes, masquerade)] : []),
-      host('internet', [...(options.nat ? behindRouter : []), ...(options.plainPath ? inner : [])]),
+      ...(options.secondUplink ? [host('other-router', via(a.internetHome2), masquerade)] : []),
+      host('internet', [
+        ...(options.nat ? behindRouter : []),
+        ...(options.secondUplink ? behindOther : []),
+        ...(options.plainPath ? inner : []),
+      ]),
       host('portal', via(a.internetPortal)),
       host('corp', via(a.portalCorp)),
       ...servers.map((server) => server.host),
@@ -146,6 +167,7 @@ export function topologyOf(options: TopologyOptions): Topology {
         ? [{ ends: [end('kids', 'lan', at(a.kids)), end('moat', 'kids', at(a.moatKids))], ...lan } as Link]
         : []),
       ...homeSide,
+      ...uplink,
       { ends: [end('internet', 'portal', at(a.internetPortal)), end('portal', 'wan', at(a.portal))], ...wan },
       { ends: [end('portal', 'corp', at(a.portalCorp, 16)), end('corp', 'lan', at(a.corp, 16))], ...lan },
       ...servers.map((server) => server.link),

@@ -10,6 +10,7 @@ import {
   type Child,
   childBy,
   installChild,
+  type NewChild,
   removeChild,
   supersede,
 } from '../family.ts';
@@ -22,9 +23,9 @@ import type { Established, Incoming, Nonces, TaskOf } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { isError, type Notify, notifyAboutEsp } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
+import { nonceLength, spiOctets } from './auth.ts';
 import { type ChildDraft, childOf } from './drafts.ts';
 import { beginFollowUp, linkOf } from './followup-ke.ts';
-import { nonceLength, spiOctets } from './ike-auth.ts';
 
 /*
  * The initiator of CREATE_CHILD_SA for a child SA, RFC 7296 1.3.1 and 1.3.3: the rekey of one, or a new one when the last is gone.
@@ -77,6 +78,7 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
     nonce,
     keyPair,
     rival: null,
+    gone: [],
   } as const;
   return { ...state, requests: withNextId(state.requests), task };
 }
@@ -115,12 +117,27 @@ export function finishChild(
     if (old && rival) supersede(state.family, old.spiIn, turn);
     return state;
   }
+  if (task.gone.includes(child.spiOut)) return forgetChild(state, { child, old }, turn);
   installChild(state, child, turn);
   const rekeyed = task.replaces !== null;
   report(turn, { kind: 'childEstablished', peer: state.peer.name, tunnel: child.tunnel, rekeyed });
   if (rival) supersede(state.family, rival.spiIn, turn);
   if (old) amendChild(state.family, old.spiIn, { phase: 'deleteWanted' });
   return coming === null ? state : abandonPending(state, turn);
+}
+
+/** The peer has deleted it already, and the DELETE was faster than the answer that made it: the tunnel has to begin anew. */
+function forgetChild(
+  state: Established,
+  { child, old }: { readonly child: NewChild; readonly old: Child | null },
+  turn: Turn,
+): Established {
+  child.keys.initiator.wipe();
+  child.keys.responder.wipe();
+  turn.world.freeEspSpi(child.spiIn);
+  if (old) amendChild(state.family, old.spiIn, { phase: 'deleteWanted' });
+  else afterLoss(state, child.tunnel, turn);
+  return state;
 }
 
 /** The nonces of the peer's rekey of the same child, if it waits for its additional key exchange. */
@@ -177,7 +194,15 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {
     ...{ tunnel: task.tunnel, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
-    ...{ installed: false, aggfrag: false, encapsulation: 'udp', phase: 'deleteWanted', rekeys: 0, ...times },
+    ...{
+      installed: false,
+      quantumSafe: null,
+      aggfrag: false,
+      encapsulation: 'udp',
+      phase: 'deleteWanted',
+      rekeys: 0,
+      ...times,
+    },
   };
   state.family.children = [...state.family.children, useless];
   return postpone(state, task, turn);

@@ -9,9 +9,9 @@ import type { Closing, Established, Incoming, TaskOf } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import { isError, type Notify } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
+import { nonceLength } from './auth.ts';
 import { type IkeDraft, successorOf } from './drafts.ts';
 import { beginFollowUp, linkOf } from './followup-ke.ts';
-import { nonceLength } from './ike-auth.ts';
 import { losesTo } from './rekey-child.ts';
 import { handOver, retire } from './respond-ike.ts';
 

@@ -9,9 +9,9 @@ import { type Established, type Incoming, type Nonces, rekeyOf, withRival } from
 import { report, type Turn } from '../turn.ts';
 import { type Notify, notifyOf } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
+import { nonceLength, spiOctets } from './auth.ts';
 import { type ChildDraft, childOf } from './drafts.ts';
 import { awaitFollowUp } from './followup-ke.ts';
-import { nonceLength, spiOctets } from './ike-auth.ts';
 
 /* The responder of CREATE_CHILD_SA for a child SA, RFC 7296 1.3.1 and 1.3.3. */
 

@@ -4,7 +4,7 @@
  */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { type ConnectionOptions, connect, createSecureContext, type TLSSocket } from 'node:tls';
-import { textToSign } from '../../../provisioning/device-api/signature.ts';
+import { textToSign } from '../../../appliance/lib/device-call.ts';
 import { publicText } from '../../../provisioning/keys/files.ts';
 
 interface Start {
