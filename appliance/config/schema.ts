@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
 import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
+import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { selector } from './selectors.ts';
@@ -102,6 +103,7 @@ const peer = z
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,
+    map: mapSchema,
     ike: ikeAlgorithms.prefault({}),
     esp: espAlgorithms.prefault({}),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
@@ -194,6 +196,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkMapping(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
     checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 

@@ -37,8 +37,17 @@ export interface FlowResult {
   readonly jitterUs: number;
   /** The first numbers that never came. */
   readonly missing: readonly number[];
+  /** Each run of numbers that did not come before a higher one, in order. */
+  readonly holes: readonly Hole[];
   /** Of IP at the receiver. */
   readonly bitsPerSecond: number;
+}
+
+export interface Hole {
+  /** When packets came again, milliseconds on the clock of `process.hrtime` (CLOCK_MONOTONIC). */
+  readonly endedMs: number;
+  readonly gapMs: number;
+  readonly lost: number;
 }
 
 /** A UDP flow of numbered packets under way. */
