@@ -19,16 +19,18 @@ class PacketWriter {
 };
 
 /**
- * Joins TCP packets that follow each other into super-packets, which the kernel takes in one step (generic receive offload).
+ * Joins packets of TCP, and of UDP, that follow each other into super-packets, which the kernel takes in one step (generic receive offload).
  *
  * Theory of operation: it joins only what can be cut again into the very same packets, as the kernel does: one flow; equal headers but for
- * length, sequence number, checksum and PSH; DF set, no IP options; only ACK and PSH among the flags; sequence numbers that touch; all of one
- * length but the last. Checksums are verified first, since of a super-packet nobody does. What cannot be joined pushes out what is
- * held of its flow, so that the order within a flow stays. Nothing is copied: packets must stay where they are until `Flush`.
+ * length, checksum and what counts up; no IP options; all of one length but the last. Of TCP: DF set, only ACK and PSH among the flags,
+ * sequence numbers that touch. Of UDP: with a checksum, and with DF or with IPv4 identifications that count up by one. Checksums are verified
+ * first, since of a super-packet nobody does. What cannot be joined pushes out what is held of its flow, so that the order within a
+ * flow stays. Nothing is copied: packets must stay where they are until `Flush`.
  */
 class Coalescer {
  public:
-  explicit Coalescer(PacketWriter& writer) : writer_(writer) {}
+  /** @param joinUdp the writer takes UDP super-packets. */
+  Coalescer(PacketWriter& writer, bool joinUdp) : writer_(writer), joinUdp_(joinUdp) {}
 
   void Add(std::span<uint8_t> packet, const IpView& view) noexcept;
   /** Writes what is held; to be called at the end of each batch. */
@@ -49,13 +51,16 @@ class Coalescer {
   };
 
   Flow* Find(const IpView& view) noexcept;
+  size_t JoinableHeader(std::span<const uint8_t> packet, const IpView& view) const noexcept;
   void Start(std::span<uint8_t> packet, const IpView& view, size_t headerLength) noexcept;
   void Append(Flow& flow, std::span<uint8_t> packet) noexcept;
   void PushOut(Flow& flow) noexcept;
+  static OffloadHeader FinishHeaders(Flow& flow) noexcept;
   void WriteOne(std::span<uint8_t> packet) noexcept;
   static bool Follows(const Flow& flow, std::span<const uint8_t> packet, size_t headerLength) noexcept;
 
   PacketWriter& writer_;
+  const bool joinUdp_;
   std::array<Flow, kFlows> flows_;
   size_t nextFlow_ = 0;
 };

@@ -23,7 +23,7 @@ constexpr size_t kIncompletePackets = 2048;
 }  // namespace
 
 Inbound::Inbound(const Parts& parts)
-    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), coalescer_(*this), pool_(kIncompletePackets) {}
+    : tun_(parts.tun), sockets_(parts.sockets), events_(parts.events), notices_(parts.notices), coalescer_(*this, parts.tun.UdpOffloads()), pool_(kIncompletePackets) {}
 
 void Inbound::Install(std::unique_ptr<InboundSa> sa) {
   const uint32_t spi = sa->opener.spi;

@@ -3,14 +3,16 @@
 #include <map>
 
 #include "checksum.h"
-#include "coalescer.h"
-#include "segmenter.h"
+#include "testing/super_packets.h"
 #include "testing/test.h"
 
 using namespace moat;
+using moat::testing::Add;
+using moat::testing::Cut;
+using moat::testing::Octets;
+using moat::testing::Written;
 using moat::testing::Hex;
 using moat::testing::ToHex;
-using Octets = std::vector<uint8_t>;
 
 namespace {
 
@@ -62,43 +64,6 @@ Octets MakeTcp(const TcpWish& wish) {
   for (size_t i = 0; i < wish.body; i += 1) packet.push_back(static_cast<uint8_t>((wish.sequence + i) * 13 + wish.port));
   FinishChecksums(packet);
   return packet;
-}
-
-/** What the kernel makes of a super-packet: the packets that it stands for. */
-std::vector<Octets> Cut(const Octets& packet, const OffloadHeader& offload) {
-  IpView view;
-  EXPECT_EQ(ParseIp(packet, view), Drop::kNone);
-  Segmenter segmenter;
-  EXPECT(segmenter.Begin(packet, view, offload));
-  std::vector<Octets> all;
-  Segmenter::Segment segment;
-  while (segmenter.Next(segment)) {
-    all.emplace_back(segment.header.begin(), segment.header.end());
-    all.back().insert(all.back().end(), segment.body.begin(), segment.body.end());
-  }
-  return all;
-}
-
-struct Written : PacketWriter {
-  std::vector<Octets> packets;
-  size_t writes = 0;
-  void Write(std::span<const iovec> pieces, const OffloadHeader& offload, size_t count) noexcept override {
-    writes += 1;
-    Octets whole;
-    for (const iovec& piece : pieces) {
-      const auto* octets = static_cast<const uint8_t*>(piece.iov_base);
-      whole.insert(whole.end(), octets, octets + piece.iov_len);
-    }
-    const std::vector<Octets> parts = offload.IsSuperPacket() ? Cut(whole, offload) : std::vector<Octets>{whole};
-    EXPECT_EQ(parts.size(), count);
-    packets.insert(packets.end(), parts.begin(), parts.end());
-  }
-};
-
-void Add(Coalescer& coalescer, Octets& packet) {
-  IpView view;
-  EXPECT_EQ(ParseIp(packet, view), Drop::kNone);
-  coalescer.Add(packet, view);
 }
 
 }  // namespace
@@ -173,7 +138,7 @@ TEST(ChecksumIsCompletedFromThePseudoHeader) {
 TEST(CoalescerMakesOneSuperPacketOfABurst) {
   for (const bool ipv4 : {true, false}) {
     Written written;
-    Coalescer coalescer(written);
+    Coalescer coalescer(written, true);
     std::vector<Octets> burst;
     for (uint32_t i = 0; i < 20; i += 1) {
       TcpWish wish{ipv4, 1000, 5 + i * 1400};
@@ -226,7 +191,7 @@ TEST(CoalescerLosesNothingAndKeepsTheOrderOfEachFlow) {
       packets.push_back(packet);
     }
     Written written;
-    Coalescer coalescer(written);
+    Coalescer coalescer(written, true);
     for (Octets& packet : packets) Add(coalescer, packet);
     coalescer.Flush();
     for (const Octets& packet : written.packets) got[LoadBe16(&packet[packet[0] >> 4 == 4 ? 20 : 40])].push_back(ToHex(packet));

@@ -47,7 +47,26 @@ bool Segmenter::Begin(std::span<const uint8_t> packet, const IpView& view, const
     sequence_ = LoadBe32(header_ + transportOffset_ + 4);
     tcpFlags_ = header_[transportOffset_ + 13];
   }
+  SumConstants();
   return true;
+}
+
+/** Clears what differs from segment to segment, and sums the rest once for all of them. */
+void Segmenter::SumConstants() noexcept {
+  uint8_t* transport = header_ + transportOffset_;
+  StoreBe16(transport + (protocol_ == kTcp ? 16 : 6), 0);
+  if (protocol_ == kTcp) {
+    StoreBe32(transport + 4, 0);
+    transport[13] = 0;
+  } else {
+    StoreBe16(transport + 4, 0);
+  }
+  const std::span<const uint8_t> header(transport, headerLength_ - transportOffset_);
+  transportSum_ = AddShortToSum(PseudoHeaderSum(header_, protocol_, 0), header);
+  if (header_[0] >> 4 == 6) return;
+  StoreBe32(header_ + 2, 0);
+  StoreBe16(header_ + 10, 0);
+  ipSum_ = AddShortToSum(0, {header_, size_t{header_[0] & 0x0fu} * 4});
 }
 
 bool Segmenter::Next(Segment& segment) noexcept {
@@ -57,17 +76,16 @@ bool Segmenter::Next(Segment& segment) noexcept {
   const size_t transportLength = headerLength_ - transportOffset_ + body.size();
   FixIp(headerLength_ + body.size());
   uint8_t* transport = header_ + transportOffset_;
-  const size_t checksumAt = protocol_ == kTcp ? 16 : 6;
+  // The length is part of the pseudo-header; UDP has it in its own header too.
+  uint64_t sum = transportSum_ + transportLength;
   if (protocol_ == kTcp) {
-    FixTcp(done_ == 0, left_.empty());
+    sum += FixTcp(done_ == 0, left_.empty());
   } else {
+    sum += transportLength;
     StoreBe16(transport + 4, static_cast<uint16_t>(transportLength));
   }
-  StoreBe16(transport + checksumAt, 0);
-  uint64_t sum = PseudoHeaderSum(header_, protocol_, transportLength);
-  sum = AddToSum(sum, {transport, headerLength_ - transportOffset_});
   const auto checksum = static_cast<uint16_t>(~FoldSum(AddToSum(sum, body)));
-  StoreBe16(transport + checksumAt, checksum == 0 && protocol_ == kUdp ? 0xffff : checksum);
+  StoreBe16(transport + (protocol_ == kTcp ? 16 : 6), checksum == 0 && protocol_ == kUdp ? 0xffff : checksum);
   done_ += body.size();
   identification_ += 1;
   segment = {{header_, headerLength_}, body};
@@ -81,19 +99,19 @@ void Segmenter::FixIp(size_t length) noexcept {
   }
   StoreBe16(header_ + 2, static_cast<uint16_t>(length));
   StoreBe16(header_ + 4, identification_);
-  StoreBe16(header_ + 10, 0);
-  const size_t headerLength = size_t{header_[0] & 0x0fu} * 4;
-  StoreBe16(header_ + 10, static_cast<uint16_t>(~FoldSum(AddToSum(0, {header_, headerLength}))));
+  StoreBe16(header_ + 10, static_cast<uint16_t>(~FoldSum(ipSum_ + length + identification_)));
 }
 
-/** RFC 3168 6.1.2 puts CWR on one packet, the first; FIN and PSH speak of the end. */
-void Segmenter::FixTcp(bool first, bool last) noexcept {
+/** RFC 3168 6.1.2 puts CWR on one packet, the first; FIN and PSH speak of the end. @returns what the changed fields add to the sum. */
+uint64_t Segmenter::FixTcp(bool first, bool last) noexcept {
   uint8_t* tcp = header_ + transportOffset_;
-  StoreBe32(tcp + 4, sequence_ + static_cast<uint32_t>(done_));
+  const uint32_t sequence = sequence_ + static_cast<uint32_t>(done_);
+  StoreBe32(tcp + 4, sequence);
   uint8_t flags = tcpFlags_;
   if (!first) flags &= static_cast<uint8_t>(~kCwr);
   if (!last) flags &= static_cast<uint8_t>(~(kFin | kPsh));
   tcp[13] = flags;
+  return uint64_t{sequence >> 16} + (sequence & 0xffff) + flags;
 }
 
 }  // namespace moat

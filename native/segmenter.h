@@ -32,8 +32,9 @@ class Segmenter {
   /** IP with options or extension headers, and TCP with options. */
   static constexpr size_t kMaxHeader = 192;
 
+  void SumConstants() noexcept;
   void FixIp(size_t length) noexcept;
-  void FixTcp(bool first, bool last) noexcept;
+  uint64_t FixTcp(bool first, bool last) noexcept;
 
   uint8_t header_[kMaxHeader];
   std::span<const uint8_t> left_;
@@ -41,6 +42,9 @@ class Segmenter {
   size_t headerLength_ = 0;
   size_t transportOffset_ = 0;
   size_t done_ = 0;
+  /** Of the IPv4 header, and of the transport header with its pseudo-header, without the fields that differ from segment to segment. */
+  uint64_t ipSum_ = 0;
+  uint64_t transportSum_ = 0;
   uint32_t sequence_ = 0;
   uint16_t identification_ = 0;
   uint8_t tcpFlags_ = 0;

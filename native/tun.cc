@@ -68,10 +68,11 @@ std::optional<Tun> Tun::Open(const std::string& name, int mtu, OpenError& error)
     return std::nullopt;
   }
   if (!Configure(name, mtu, error)) return std::nullopt;
-  // Without these the kernel sends no super-packets; it takes ours all the same.
+  // Without these the kernel sends no super-packets; it takes ours of TCP all the same, and those of UDP where it knows the flag.
   constexpr unsigned kTcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6, kUdp = kUso4 | kUso6;
-  if (ioctl(fd.Get(), TUNSETOFFLOAD, kTcp | kUdp) != 0) ioctl(fd.Get(), TUNSETOFFLOAD, kTcp);
-  return Tun(std::move(fd), true);
+  const bool udp = ioctl(fd.Get(), TUNSETOFFLOAD, kTcp | kUdp) == 0;
+  if (!udp) ioctl(fd.Get(), TUNSETOFFLOAD, kTcp);
+  return Tun(std::move(fd), true, udp);
 }
 
 size_t Tun::Read(std::span<uint8_t> into, OffloadHeader& offload) noexcept {

@@ -20,7 +20,7 @@ class Tun {
   static std::optional<Tun> Open(const std::string& name, int mtu, OpenError& error);
 
   /** Takes a descriptor on which each read and write is one packet; for tests. @param offloads with an OffloadHeader in front. */
-  explicit Tun(Fd fd, bool offloads = false) : fd_(std::move(fd)), offloads_(offloads) {}
+  explicit Tun(Fd fd, bool offloads = false) : fd_(std::move(fd)), offloads_(offloads), udpOffloads_(offloads) {}
 
   int Descriptor() const noexcept { return fd_.Get(); }
 
@@ -33,10 +33,15 @@ class Tun {
 
   /** Super-packets pass in both directions. */
   bool Offloads() const noexcept { return offloads_; }
+  /** UDP super-packets pass too: since Linux 6.2. */
+  bool UdpOffloads() const noexcept { return udpOffloads_; }
 
  private:
+  Tun(Fd fd, bool offloads, bool udpOffloads) : fd_(std::move(fd)), offloads_(offloads), udpOffloads_(udpOffloads) {}
+
   Fd fd_;
   bool offloads_ = false;
+  bool udpOffloads_ = false;
 };
 
 }  // namespace moat

@@ -52,6 +52,7 @@ function peerLines(peer: PeerStatus): string[] {
   }
   if (peer.ike) lines.push('', ...ikeLines(peer.name, peer.ike));
   if (peer.mtu) lines.push(mtuLine(peer.mtu));
+  if (peer.quantum) lines.push(`  recorded today, read by a quantum computer one day: ${peer.quantum}`);
   return lines;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonicalIp } from '../lib/ip.ts';
+import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 
 /** Refuses what `check` throws on, with its sentence. */
 export function checked(check: (text: string) => unknown) {
@@ -13,5 +13,24 @@ export function checked(check: (text: string) => unknown) {
   });
 }
 
+/** A text that `parse` turns into what it means, or refuses by throwing a sentence. */
+export function parsed<T>(parse: (text: string) => T) {
+  return z.string().transform((text, context): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
+}
+
 /** An IP address of either family, as canonical text. */
-export const address = checked(canonicalIp).transform(canonicalIp);
+export const address = parsed(canonicalIp);
+/** A network, such as `10.77.1.0/24`. */
+export const network = parsed(parsePrefix);
+
+/** Linux IFNAMSIZ: 15 characters and no slash. */
+export const interfaceName = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,15}$/, 'expected an interface name of 1 to 15 characters');

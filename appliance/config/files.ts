@@ -1,9 +1,18 @@
-/** The only place of this folder that reads files: a configuration and the keys that it names. */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+/** A configuration from its file, with everything that it names (`credentials.ts`). */
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { parse as parseToml, TomlError } from 'smol-toml';
-import { Secret } from '../lib/secret.ts';
+import type { Secret } from '../lib/secret.ts';
+import {
+  type OwnCertificate,
+  ownCertificate,
+  type PeerTrust,
+  ppkOf,
+  readPrivateKey,
+  readText,
+  sharedSecretOf,
+  trustOf,
+} from './credentials.ts';
 import { ConfigError } from './problems.ts';
 import { type Config, type PeerConfig, parseConfig } from './schema.ts';
 import type { Source } from './store.ts';
@@ -15,6 +24,11 @@ export interface LoadedConfig {
   readonly privateKey: Secret | null;
   /** By peer name, from `psk` or `pskFile`. */
   readonly sharedSecrets: ReadonlyMap<string, Secret>;
+  /** By peer name, from `ppk`. */
+  readonly ppks: ReadonlyMap<string, Secret>;
+  readonly certificate: OwnCertificate | null;
+  /** By peer name, from `x509`. */
+  readonly trust: ReadonlyMap<string, PeerTrust>;
 }
 
 /** Reads TOML or JSON (by the ending) and every file it names. @throws {ConfigError} */
@@ -35,13 +49,23 @@ export function loadSource({ path, text }: Source): LoadedConfig {
   return {
     config,
     privateKey: keyFile === undefined ? null : readPrivateKey(at(keyFile)),
-    sharedSecrets: new Map(
-      config.peers.flatMap((peer, index): [string, Secret][] => {
-        const secret = sharedSecretOf(peer, index, at);
-        return secret ? [[peer.name, secret]] : [];
-      }),
-    ),
+    sharedSecrets: byPeer(config, (peer, index) => sharedSecretOf(peer, index, at)),
+    ppks: byPeer(config, (peer, index) => ppkOf(peer, index, at)),
+    certificate: ownCertificate(config, at),
+    trust: byPeer(config, (peer, index) => trustOf(peer, index, at)),
   };
+}
+
+function byPeer<Value>(
+  { peers }: Config,
+  read: (peer: PeerConfig, index: number) => Value | null,
+): ReadonlyMap<string, Value> {
+  return new Map(
+    peers.flatMap((peer, index): [string, Value][] => {
+      const value = read(peer, index);
+      return value === null ? [] : [[peer.name, value]];
+    }),
+  );
 }
 
 function parseText(text: string, path: string): unknown {
@@ -53,43 +77,6 @@ function parseText(text: string, path: string): unknown {
     const where = error instanceof TomlError ? ` (line ${error.line}, column ${error.column})` : '';
     throw new ConfigError([{ field: '', message: `${path} cannot be read as a configuration: ${what}${where}` }]);
   }
-}
-
-function readText(path: string, field: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new ConfigError([{ field, message: `${path} cannot be read: ${(error as NodeJS.ErrnoException).code}` }]);
-  }
-}
-
-function readPrivateKey(path: string): Secret {
-  const field = 'identity.privateKeyFile';
-  const text = readText(path, field);
-  try {
-    return new Secret(ed25519Seed(createPrivateKey(text)));
-  } catch {
-    const message = `${path} holds no Ed25519 private key (PEM, PKCS#8): make one with \`moat keygen --out ${path}\``;
-    throw new ConfigError([{ field, message }]);
-  }
-}
-
-function sharedSecretOf(peer: PeerConfig, index: number, at: (file: string) => string): Secret | null {
-  if (peer.psk !== undefined) return peer.psk;
-  if (peer.pskFile === undefined) return null;
-  const field = `peers[${index}].pskFile`;
-  const secret = new TextEncoder().encode(readText(at(peer.pskFile), field).trimEnd());
-  if (secret.length < 16) {
-    throw new ConfigError([{ field, message: 'expected a shared secret of at least 16 characters in the file' }]);
-  }
-  return new Secret(secret);
-}
-
-/** @throws {TypeError} when the key is not Ed25519. */
-export function ed25519Seed(key: KeyObject): Uint8Array {
-  const { crv, d } = key.export({ format: 'jwk' });
-  if (crv !== 'Ed25519' || d === undefined) throw new TypeError('not an Ed25519 private key');
-  return new Uint8Array(Buffer.from(d, 'base64url'));
 }
 
 /** The 32 octets of the public half, in the base64 that `publicKey` takes. */

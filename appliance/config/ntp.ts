@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { familyOf, parsePrefix } from '../lib/ip.ts';
-import { address, checked } from './fields.ts';
+import { address, checked, interfaceName } from './fields.ts';
 
 const path = z.string().regex(/^\/[\w./-]+$/, 'not a plain absolute path');
 /** A name or an address, as it goes into chrony's configuration: nothing there is quoted. */
@@ -27,10 +27,7 @@ export const ntpConfig = z
     listen: z.array(address).min(1).max(2),
     port: z.number().int().min(1).max(65535).default(123),
     /** The LAN's interface: nothing that arrives elsewhere is answered. */
-    interface: z
-      .string()
-      .regex(/^[a-zA-Z0-9._-]{1,15}$/, 'not an interface name')
-      .optional(),
+    interface: interfaceName.optional(),
     clients: z.array(checked(parsePrefix)).min(1).max(64),
     sources: z.array(source).max(16).default([]),
     /** What we call our own clock when nothing is reachable; a home's devices then at least agree. */

@@ -70,8 +70,10 @@ function shown(value: unknown): string {
 function found(value: unknown, path: readonly PropertyKey[]): string {
   const there = valueAt(value, path);
   if (there === undefined) return '; it is missing';
-  return path.at(-1) === 'psk' ? '' : `, found ${shown(there)}`;
+  return secretFields.includes(String(path.at(-1))) ? '' : `, found ${shown(there)}`;
 }
+
+const secretFields: readonly string[] = ['psk', 'secret'];
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);

@@ -53,7 +53,7 @@ test('each wrong field is named with what was expected', () => {
     ],
     [withPeer({ addresses: ['portal'] }), "peers[0].addresses[0]: 'portal' is not an IPv4 or IPv6 address"],
     [withPeer({ addresses: [] }), 'peers[0].addresses: expected at least one IP address'],
-    [withPeer({ psk: 'sixteen letters!' }), 'peers[0]: expected exactly one of publicKey, psk and pskFile'],
+    [withPeer({ psk: 'sixteen letters!' }), 'peers[0]: expected exactly one of publicKey, psk, pskFile and x509'],
     [{ ...home, peers: [portalPeer, portalPeer] }, "peers[1].name: two peers are called 'portal'"],
     [{ ...home, identity: { id: 'x' } }, 'peers[0].publicKey: needs identity.privateKeyFile: our own key to answer'],
     [{ ...home, role: 'portal' }, 'peers[0].addresses: a portal is called and calls nobody'],

@@ -3,26 +3,14 @@
  * (every default filled in) and true (what is checked here is checked nowhere else).
  */
 import { z } from 'zod';
-import { canonicalIp, parsePrefix } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
+import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
+import { address, interfaceName, network, parsed } from './fields.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
+import { selector } from './selectors.ts';
 import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
-/** A field whose text is checked, and turned into its canonical form, by a function that throws a sentence. */
-function checkedText<T>(parse: (text: string) => T) {
-  return z.string().transform((text, context): T => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-      return z.NEVER;
-    }
-  });
-}
-
-const ip = checkedText(canonicalIp);
-const network = checkedText(parsePrefix);
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
 
@@ -30,15 +18,15 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'expected 1 to 63 letters, digits, dots, dashes or underscores');
 
-/** An IKE identity as text: a domain name, an e-mail address, an IP address, or `keyid:` and hexadecimal digits. */
+/** An IKE identity as text: a domain name, an e-mail address, an IP address, `keyid:` and hexadecimal digits, or `C=CH, CN=gw`. */
 const identityText = z
   .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, 'expected 1 to 255 printable characters without spaces, such as "box-7.example.com"');
+  .regex(
+    /^([\x21-\x7e]{1,255}|[A-Za-z.0-9]+=[\x20-\x7e\u00a0-\uffff]{1,400})$/,
+    'expected 1 to 255 printable characters without spaces, such as "box-7.example.com", or a name such as "C=CH, CN=gw"',
+  );
 
-/** Linux IFNAMSIZ: 15 characters and no slash. */
-const interfaceName = z.string().regex(/^[A-Za-z0-9._-]{1,15}$/, 'expected an interface name of 1 to 15 characters');
-
-const ed25519PublicKey = checkedText((text) => {
+const ed25519PublicKey = parsed((text) => {
   const octets = new Uint8Array(Buffer.from(text, 'base64'));
   if (octets.length !== 32 || Buffer.from(octets).toString('base64') !== text) {
     throw new TypeError('expected an Ed25519 public key: 32 octets in base64, as `moat keygen` prints it');
@@ -91,10 +79,28 @@ const peer = z
     name,
     id: identityText,
     /** Where a home calls the portal, tried in turn; a portal waits to be called and has none. */
-    addresses: z.array(ip).default([]),
+    addresses: z.array(address).default([]),
     publicKey: ed25519PublicKey.optional(),
     psk: sharedSecret.optional(),
     pskFile: z.string().min(1).optional(),
+    /** The peer proves itself by a certificate, and so do we: identity.certificate. */
+    x509: x509Schema.optional(),
+    /** What we call ourselves with this peer, if not identity.id. */
+    localId: identityText.optional(),
+    /** Mixed into the keys, for a peer without ML-KEM. */
+    ppk: ppkSchema.optional(),
+    /** A child SA for each, in place of one for all: what of our networks (all of them when not given) with what of `networks`. */
+    children: z
+      .array(
+        z.strictObject({
+          local: z.array(selector).min(1).max(64).optional(),
+          remote: z.array(selector).min(1).max(64),
+        }),
+      )
+      .max(32)
+      .default([]),
+    /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
+    childless: z.boolean().default(false),
     networks,
     ike: ikeAlgorithms.prefault({}),
     esp: espAlgorithms.prefault({}),
@@ -109,7 +115,7 @@ const peer = z
     /** Without AGGFRAG: fragment the envelope of a packet that is too big, or tell its sender. */
     tooBig: z.enum(['fragment', 'ptb']).default('fragment'),
     /** Hosts behind the peer that answer pings, for `moat mtu --prove`; best the peer's own inside addresses. */
-    proofAddresses: z.array(ip).max(4).default([]),
+    proofAddresses: z.array(address).max(4).default([]),
     // Together below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
@@ -117,8 +123,9 @@ const peer = z
     keepaliveSeconds: seconds(1, 3600).default(20),
   })
   .refine(
-    ({ publicKey, psk, pskFile }) => [publicKey, psk, pskFile].filter((field) => field !== undefined).length === 1,
-    'expected exactly one of publicKey, psk and pskFile',
+    ({ publicKey, psk, pskFile, x509 }) =>
+      [publicKey, psk, pskFile, x509].filter((field) => field !== undefined).length === 1,
+    'expected exactly one of publicKey, psk, pskFile and x509',
   );
 
 const tunnel = z.strictObject({
@@ -127,7 +134,7 @@ const tunnel = z.strictObject({
   mtu: z.int().min(1280).max(65_535).default(1500),
   networks,
   /** What this host itself uses as source address into the tunnel; addresses of its own inside `networks`. */
-  sourceAddresses: z.array(ip).max(2).default([]),
+  sourceAddresses: z.array(address).max(2).default([]),
   ports: z
     .strictObject({ ike: z.int().min(1).max(65_535), natTraversal: z.int().min(1).max(65_535) })
     .default({ ike: 500, natTraversal: 4500 }),
@@ -145,7 +152,11 @@ const config = z
     revision: z.int().min(0).default(0),
     role: z.enum(['home', 'portal']),
     name,
-    identity: z.strictObject({ id: identityText, privateKeyFile: z.string().min(1).optional() }),
+    identity: z.strictObject({
+      id: identityText,
+      privateKeyFile: z.string().min(1).optional(),
+      certificate: certificateSchema.optional(),
+    }),
     tunnel,
     peers: z.array(peer).max(20_000).default([]),
     /** Services of the LAN; one that is left out is not run. */
@@ -159,7 +170,7 @@ const config = z
     proof: z
       .strictObject({
         /** Hosts behind the tunnel that answer a ping of the LAN's size, not to be fragmented. */
-        pings: z.array(ip).max(8).default([]),
+        pings: z.array(address).max(8).default([]),
         /** Names that our own DNS must be able to answer. */
         names: z.array(z.string().min(1).max(253)).max(8).default([]),
       })
@@ -167,7 +178,7 @@ const config = z
   })
   .superRefine((value, context) => {
     const seen = { name: new Set<string>(), id: new Set<string>() };
-    for (const [index, { name, id, addresses, publicKey }] of value.peers.entries()) {
+    for (const [index, { name, id, addresses, publicKey, x509 }] of value.peers.entries()) {
       const problem = (field: string, message: string) =>
         context.addIssue({ code: 'custom', path: ['peers', index, field], message });
       if (seen.name.has(name)) problem('name', `two peers are called '${name}'`);
@@ -176,6 +187,9 @@ const config = z
       if (value.role === 'portal' && addresses.length > 0) problem('addresses', 'a portal is called and calls nobody');
       if (publicKey !== undefined && value.identity.privateKeyFile === undefined) {
         problem('publicKey', 'needs identity.privateKeyFile: our own key to answer with');
+      }
+      if (x509 !== undefined && value.identity.certificate === undefined) {
+        problem('x509', 'needs identity.certificate: our own to answer with');
       }
       seen.name.add(name);
       seen.id.add(id);

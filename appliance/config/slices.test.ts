@@ -27,12 +27,18 @@ const loaded = {
   config,
   privateKey: new Secret(new Uint8Array(32).fill(1)),
   sharedSecrets: new Map([['a', new Secret(new Uint8Array(16).fill(2))]]),
+  ppks: new Map([['a', new Secret(new Uint8Array(32).fill(3))]]),
+  certificate: { chain: [new Uint8Array(8).fill(4)], privateKey: new Secret(new Uint8Array(8).fill(5)) },
+  trust: new Map([['b', { authorities: [new Uint8Array(8).fill(6)], revocationLists: [] }]]),
 };
 
 test('the tunnel gets its keys over the channel whole, and nothing of the other services', () => {
   const back = loadedFromSlice(deserialize(serialize(tunnelSlice(loaded))));
   assert.deepEqual(back.privateKey?.reveal(), loaded.privateKey.reveal());
   assert.deepEqual(back.sharedSecrets.get('a')?.reveal(), new Uint8Array(16).fill(2));
+  assert.deepEqual(back.ppks.get('a')?.reveal(), new Uint8Array(32).fill(3));
+  assert.deepEqual(back.certificate?.privateKey.reveal(), new Uint8Array(8).fill(5));
+  assert.deepEqual(back.trust, loaded.trust);
   assert.deepEqual(back.config.peers[1]?.publicKey, new Uint8Array(32).fill(7));
   assert.equal(back.config.dns, undefined);
 });

@@ -3,20 +3,31 @@
  * A service without a part (null) is not run.
  */
 import { Secret } from '../lib/secret.ts';
+import type { PeerTrust } from './credentials.ts';
 import type { DhcpSlice } from './dhcp.ts';
 import type { DnsConfig } from './dns.ts';
 import type { LoadedConfig } from './files.ts';
 import type { NtpConfig } from './ntp.ts';
-import type { Config } from './schema.ts';
+import type { Config, PeerConfig } from './schema.ts';
 
 /** The tunnel's part holds the keys as plain octets: it travels by the supervisor's private channel only. */
 export interface TunnelSlice {
   readonly config: Config;
   readonly privateKey: Uint8Array | null;
   readonly sharedSecrets: ReadonlyMap<string, Uint8Array>;
+  readonly ppks: ReadonlyMap<string, Uint8Array>;
+  readonly certificate: { readonly chain: readonly Uint8Array[]; readonly privateKey: Uint8Array } | null;
+  readonly trust: ReadonlyMap<string, PeerTrust>;
 }
 
-export function tunnelSlice({ config, privateKey, sharedSecrets }: LoadedConfig): TunnelSlice {
+export function tunnelSlice({
+  config,
+  privateKey,
+  sharedSecrets,
+  ppks,
+  certificate,
+  trust,
+}: LoadedConfig): TunnelSlice {
   return {
     config: {
       ...config,
@@ -25,19 +36,38 @@ export function tunnelSlice({ config, privateKey, sharedSecrets }: LoadedConfig)
       dhcp: undefined,
       dns: undefined,
       ntp: undefined,
-      peers: config.peers.map(({ psk: _, ...peer }) => peer),
+      peers: config.peers.map(withoutSecrets),
     },
     privateKey: privateKey?.reveal() ?? null,
-    sharedSecrets: new Map([...sharedSecrets].map(([peer, secret]) => [peer, secret.reveal()])),
+    sharedSecrets: revealed(sharedSecrets),
+    ppks: revealed(ppks),
+    certificate: certificate && { chain: certificate.chain, privateKey: certificate.privateKey.reveal() },
+    trust,
   };
 }
 
+function withoutSecrets({ psk: _, ppk, ...peer }: PeerConfig): PeerConfig {
+  return ppk === undefined ? peer : { ...peer, ppk: { id: ppk.id, required: ppk.required } };
+}
+
+function revealed(secrets: ReadonlyMap<string, Secret>): ReadonlyMap<string, Uint8Array> {
+  return new Map([...secrets].map(([peer, secret]) => [peer, secret.reveal()]));
+}
+
+function hidden(secrets: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Secret> {
+  return new Map([...secrets].map(([peer, octets]) => [peer, new Secret(octets)]));
+}
+
 /** The other way round, on the tunnel's side. */
-export function loadedFromSlice({ config, privateKey, sharedSecrets }: TunnelSlice): LoadedConfig {
+export function loadedFromSlice(slice: TunnelSlice): LoadedConfig {
+  const { config, privateKey, sharedSecrets, ppks, certificate, trust } = slice;
   return {
     config,
     privateKey: privateKey && new Secret(privateKey),
-    sharedSecrets: new Map([...sharedSecrets].map(([peer, octets]) => [peer, new Secret(octets)])),
+    sharedSecrets: hidden(sharedSecrets),
+    ppks: hidden(ppks),
+    certificate: certificate && { ...certificate, privateKey: new Secret(certificate.privateKey) },
+    trust,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Which interface belongs to which zone, and which ordered pairs of zones may talk. What is not said is denied. */
 import { z } from 'zod';
-import { canonicalIp, familyOf, formatPrefix, type Prefix, parsePrefix, prefixOf } from '../lib/ip.ts';
+import { canonicalIp, familyOf, formatPrefix, type Prefix, prefixOf } from '../lib/ip.ts';
+import { address, interfaceName, network, parsed } from './fields.ts';
 
 /**
  * - `wild`: towards the internet; nothing listens there but IKE and ESP.
@@ -15,17 +16,6 @@ export const listenerNames = ['dhcp', 'dns', 'ntp', 'ping', 'ssh'] as const;
 export type Listener = (typeof listenerNames)[number];
 
 const lanListeners: readonly Listener[] = ['dhcp', 'dns', 'ntp', 'ping'];
-
-function checked<T>(parse: (text: string) => T) {
-  return z.string().transform((text, context): T => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message });
-      return z.NEVER;
-    }
-  });
-}
 
 /** Our own address on a link, with the network of the link. */
 export interface OwnAddress {
@@ -50,10 +40,7 @@ const zone = z
     name: zoneName,
     kind: z.enum(zoneKinds),
     /** Exactly one of these says which port it is. */
-    interface: z
-      .string()
-      .regex(/^[A-Za-z0-9._-]{1,15}$/, 'expected an interface name of 1 to 15 characters')
-      .optional(),
+    interface: interfaceName.optional(),
     mac: z
       .string()
       .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, 'expected a MAC address such as "00:11:22:33:44:55"')
@@ -64,9 +51,9 @@ const zone = z
     vlan: z.int().min(1).max(4094).optional(),
     /** `kept`: the addresses are somebody else's business, such as the distribution's network configuration. */
     addressing: z.enum(['static', 'dhcp', 'kept']).default('kept'),
-    addresses: z.array(checked(parseOwnAddress)).max(8).default([]),
+    addresses: z.array(parsed(parseOwnAddress)).max(8).default([]),
     /** Routers of a wild side with static addresses, at most one of each family. */
-    gateways: z.array(checked(canonicalIp)).max(2).default([]),
+    gateways: z.array(address).max(2).default([]),
     /** Names of the peers whose tunnels this zone uses; every peer when left out. */
     peers: z.array(z.string()).max(64).optional(),
     listeners: z.array(z.enum(listenerNames)).optional(),
@@ -126,9 +113,9 @@ export const policySchema = z
         from: zoneName,
         to: zoneName,
         /** Where in the zone; everywhere when left out. */
-        destinations: z.array(checked(parsePrefix)).min(1).max(256).optional(),
+        destinations: z.array(network).min(1).max(256).optional(),
         /** Who; every host of the zone when left out. */
-        sources: z.array(checked(parsePrefix)).min(1).max(256).optional(),
+        sources: z.array(network).min(1).max(256).optional(),
         protocol: z.enum(['tcp', 'udp', 'icmp', 'any']).default('any'),
         ports: z.array(z.int().min(1).max(65_535)).min(1).max(64).optional(),
       })

@@ -5,19 +5,26 @@
 import type { Capabilities, EspCipher, Forwarding, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
 import type { Secret } from '../lib/secret.ts';
+import type { Trust } from './x509/trust.ts';
 
-/** RFC 7296 3.5. `value` is text for people: a name, an address, or hexadecimal octets for a key id. */
+/** RFC 7296 3.5. `value` is text for people: a name, an address, `C=CH, CN=gw` for a distinguished name, or hexadecimal octets for a key id. */
 export interface Identity {
-  readonly kind: 'fqdn' | 'rfc822' | 'ipv4' | 'ipv6' | 'keyId';
+  readonly kind: 'fqdn' | 'rfc822' | 'ipv4' | 'ipv6' | 'dn' | 'keyId';
   readonly value: string;
 }
 
-/** How one side proves its identity: Ed25519 (RFC 8420 through RFC 7427), or a shared key (RFC 7296 2.15). */
+/** How one side proves its identity: a raw Ed25519 key (RFC 8420 through RFC 7427), a certificate, or a shared key (RFC 7296 2.15). */
 export type LocalAuth =
   | { readonly kind: 'ed25519'; readonly privateKey: Secret /* 32-octet seed */ }
+  | {
+      readonly kind: 'x509';
+      readonly privateKey: Secret /* PKCS #8 */;
+      readonly chain: readonly Uint8Array[] /* DER, our own first */;
+    }
   | { readonly kind: 'psk'; readonly secret: Secret };
 export type RemoteAuth =
   | { readonly kind: 'ed25519'; readonly publicKey: Uint8Array /* 32 octets, raw */ }
+  | { readonly kind: 'x509'; readonly trust: Trust }
   | { readonly kind: 'psk'; readonly secret: Secret };
 
 export type IkeCipher = 'aes-256-gcm-16' | 'aes-128-gcm-16' | 'chacha20-poly1305';
@@ -25,6 +32,18 @@ export type Prf = 'hmac-sha2-256' | 'hmac-sha2-384';
 export type KeyExchange = 'x25519' | 'ecp256';
 /** Added to the one above, never instead of it (RFC 9370): against a quantum computer of the future. */
 export type AdditionalKeyExchange = 'mlkem768';
+
+/** What protects traffic that is recorded today: an additional key exchange, or a pre-shared key mixed in (RFC 8784). */
+export type QuantumSafety = AdditionalKeyExchange | 'ppk';
+
+/** A post-quantum pre-shared key, RFC 8784. */
+export interface Ppk {
+  /** Its name, the same at both ends. */
+  readonly id: string;
+  readonly secret: Secret;
+  /** No IKE SA without it. */
+  readonly required: boolean;
+}
 
 /** Acceptable algorithms, most wanted first; the core forms proposals from the lists. */
 export interface IkeAlgorithms {
@@ -50,6 +69,12 @@ export interface Lifetimes {
   readonly ikeRekeySeconds: number;
 }
 
+/** What one child SA is for. */
+export interface ChildPolicy {
+  readonly localSelectors: readonly Selector[];
+  readonly remoteSelectors: readonly Selector[];
+}
+
 /** One peer that we call or accept. Everything the core needs to know of it; it never looks elsewhere. */
 export interface Peer {
   /** Unique name for reports and commands. */
@@ -58,6 +83,7 @@ export interface Peer {
   readonly remoteId: Identity;
   readonly localAuth: LocalAuth;
   readonly remoteAuth: RemoteAuth;
+  readonly ppk?: Ppk;
   readonly ike: IkeAlgorithms;
   readonly esp: EspAlgorithms;
   /** Offer and accept USE_AGGFRAG (RFC 9347). */
@@ -69,6 +95,10 @@ export interface Peer {
   /** What we ask for as initiator and allow as responder; narrowed by the peer's wishes (RFC 7296 2.9). */
   readonly localSelectors: readonly Selector[];
   readonly remoteSelectors: readonly Selector[];
+  /** A child SA for each, in place of one for the selectors above. */
+  readonly children?: readonly ChildPolicy[];
+  /** As initiator: make the IKE SA first and the child SAs by CREATE_CHILD_SA, if the peer can (RFC 6023). */
+  readonly childless?: boolean;
   readonly lifetimes: Lifetimes;
   /** Seconds without any authenticated packet from the peer before we ask whether it is alive; 0 = never. */
   readonly livenessSeconds: number;
@@ -89,6 +119,8 @@ export interface EndpointOptions {
   readonly halfOpenLimit: number;
   /** Ports of the NAT traversal socket, to float to. */
   readonly natTraversalPort: number;
+  /** The time of day in milliseconds since 1970, by which certificates are valid or not; `now` is that of `Env`. */
+  readonly timeOfDay: (now: number) => number;
 }
 
 export type IkeEvent =
@@ -126,6 +158,10 @@ export type Failure =
   | 'authenticationFailed' // the peer refuses our proof, or knows no such identity
   | 'peerAuthenticationFailed' // the peer's proof does not fit the pinned key or shared secret
   | 'peerIdentityMismatch'
+  | 'ppkRequired' // one end insists on a PPK that the other has not
+  | 'certificateTime' // the peer's certificate has expired or is not valid yet; or our clock is wrong
+  | 'certificateRefused' // no trusted authority stands behind the peer's certificate, or it was revoked, or is not for this
+  | 'ownCertificateTime' // the peer refuses us, and our own certificate is not within its time
   | 'noProposalChosen'
   | 'noChildSa' // IKE is up, the child was refused (detail names the notify)
   | 'peerRefused' // any other error notify
@@ -162,6 +198,8 @@ export interface IkeSaStatus {
   readonly prf: Prf | null;
   readonly keyExchange: KeyExchange | null;
   readonly additionalKeyExchange: AdditionalKeyExchange | null;
+  /** What keeps the children's keys from a quantum computer of the future; null: nothing. */
+  readonly quantumSafe: QuantumSafety | null;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
   readonly ageSeconds: number;
@@ -179,6 +217,8 @@ export interface ChildSaStatus {
   /** Of the rekey that made it; null for the first child, whose keys come from those of the IKE SA. */
   readonly keyExchange: KeyExchange | null;
   readonly additionalKeyExchange: AdditionalKeyExchange | null;
+  /** Whether what it carries today stays closed to a quantum computer, and by what. */
+  readonly quantumSafe: QuantumSafety | null;
   readonly mode: 'tunnel' | 'aggfrag';
   readonly encapsulation: 'udp' | 'none';
   readonly localSelectors: readonly Selector[];

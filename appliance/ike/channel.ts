@@ -2,7 +2,7 @@ import { hex } from '../lib/bytes.ts';
 import { familyOf } from '../lib/ip.ts';
 import type { Path } from '../lib/net.ts';
 import type { Failure } from './api.ts';
-import { type IkeKeys, type IkeSuite, wipeKeys } from './crypto/keys.ts';
+import { wipeKeys } from './crypto/keys.ts';
 import { Opener, Sealer } from './crypto/sealed.ts';
 import { closeFamily, tunnelsOf } from './family.ts';
 import { type ExchangeName, exchangeTypes, protocols } from './numbers.ts';
@@ -24,17 +24,7 @@ import type { Payload } from './wire/payloads.ts';
 /** Long enough for every retransmission of a peer that did not get our last answer. */
 const spentMilliseconds = 40_000;
 
-interface ChannelInput {
-  readonly initiator: boolean;
-  readonly spiInitiator: Uint8Array;
-  readonly spiResponder: Uint8Array;
-  readonly suite: IkeSuite;
-  readonly moat: boolean;
-  readonly fragmentation: boolean;
-  readonly keys: IkeKeys;
-}
-
-export function openChannel(input: ChannelInput): Channel {
+export function openChannel(input: Omit<Channel, 'sealer' | 'opener'>): Channel {
   const { initiator, suite, keys } = input;
   const ours = initiator ? keys.ei : keys.er;
   const theirs = initiator ? keys.er : keys.ei;

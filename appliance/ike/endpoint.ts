@@ -3,6 +3,7 @@ import type { Env } from '../lib/env.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Peer } from './api.ts';
 import { beginClosing, owns } from './channel.ts';
 import { belongs, endAfterFault, expireNow, isSpiHint, rekeyNow, replace, supplanted } from './commands.ts';
+import { forgetAuth } from './exchanges/auth-initiator.ts';
 import { beginLiveness } from './exchanges/informational.ts';
 import { moveTo } from './exchanges/mobike.ts';
 import { initiate, refuse, respondInit } from './exchanges/sa-init.ts';
@@ -63,6 +64,8 @@ class Endpoint implements IkeEndpoint {
       peerFor: (remote, local) => this.#peers.find(remote, local),
       hasEstablished: (peer) => table.ofPeer(peer).some(({ state }) => state.name === 'established'),
       pretendsNat: () => this.#peers.forcedUdp > 0,
+      usesPpk: () => this.#peers.withPpk > 0,
+      trusts: () => this.#peers.trusts(),
       spawn: (state) => void table.add(state),
       count: (reason) => this.#count(reason),
     };
@@ -219,7 +222,7 @@ class Endpoint implements IkeEndpoint {
 
   #abandonAttempt(entry: Entry, call: Call): undefined {
     this.#run(entry, call, (state, turn) => {
-      if (state.name === 'authSent') turn.world.freeEspSpi(state.childSpi);
+      if (state.name === 'authSent') forgetAuth(state, turn);
       return beginnings.includes(state.name) ? closed : state;
     });
   }

@@ -1,11 +1,12 @@
 import type { InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
-import type { Peer } from './api.ts';
+import type { Peer, QuantumSafety } from './api.ts';
 import type { ChildKeys } from './crypto/keys.ts';
 import type { ChildFeatures } from './features.ts';
 import type { Nat } from './nat.ts';
 import type { EspSuite } from './negotiate.ts';
 import { between } from './retransmit.ts';
+import type { Channel } from './states.ts';
 import { report, type Turn } from './turn.ts';
 
 /** Packets that were under way when an SA was deleted still arrive (RFC 7296 2.8). */
@@ -21,13 +22,21 @@ export type ChildPhase =
   | 'deleteWanted'
   | 'deleting';
 
-export interface Child {
+/** What a child SA is by the exchange that made it. */
+export interface ChildTerms {
   readonly tunnel: number;
+  /** Which of the peer's policies it serves (`policies.ts`). */
+  readonly policy: number;
   readonly spiIn: number;
   readonly spiOut: number;
   readonly suite: EspSuite;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
+  readonly rekeys: number;
+}
+
+export interface Child extends ChildTerms {
+  readonly quantumSafe: QuantumSafety | null;
   /** False for one that lost a collision: the data plane never sees it. */
   readonly installed: boolean;
   readonly aggfrag: boolean;
@@ -37,7 +46,6 @@ export interface Child {
   readonly rekeyAt: number;
   readonly hardAt: number;
   readonly retireAt: number;
-  readonly rekeys: number;
 }
 
 /**
@@ -51,12 +59,12 @@ export interface Family {
   heir: string | null;
   children: readonly Child[];
   lingering: readonly { readonly spi: number; readonly at: number }[];
-  /** When a new child is asked for after the last one went. */
+  /** From when on the caller asks for child SAs that are missing. */
   recreateAt: number;
 }
 
 export function newFamily(owner: string): Family {
-  return { owner, heir: null, children: [], lingering: [], recreateAt: Number.POSITIVE_INFINITY };
+  return { owner, heir: null, children: [], lingering: [], recreateAt: Number.NEGATIVE_INFINITY };
 }
 
 /** What `install` needs of an IKE SA. */
@@ -64,21 +72,16 @@ export interface Host {
   readonly peer: Peer;
   readonly path: Path;
   readonly nat: Nat;
+  readonly channel: Pick<Channel, 'quantumSafe'>;
   readonly family: Family;
 }
 
-export interface NewChild {
-  readonly tunnel: number;
-  readonly spiIn: number;
-  readonly spiOut: number;
-  readonly suite: EspSuite;
-  readonly local: readonly Selector[];
-  readonly remote: readonly Selector[];
+/** One that is about to be installed. */
+export interface NewChild extends ChildTerms {
   readonly features: ChildFeatures;
   readonly keys: ChildKeys;
   /** We began the exchange that made it. */
   readonly initiator: boolean;
-  readonly rekeys: number;
   readonly activate: OutboundSa['activate'];
 }
 
@@ -98,7 +101,7 @@ export function addLostChild(host: Host, child: NewChild, turn: Turn): void {
 }
 
 function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): void {
-  const { tunnel, spiIn, spiOut, suite, local, remote, rekeys } = child;
+  const { tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys } = child;
   const life = host.peer.lifetimes.childRekeySeconds * 1000;
   const times = {
     createdAt: turn.now,
@@ -113,18 +116,11 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
     installed,
     aggfrag,
     encapsulation,
-    tunnel,
-    spiIn,
-    spiOut,
-    suite,
-    local,
-    remote,
-    rekeys,
-    phase,
+    quantumSafe: suite.additionalKeyExchange ?? host.channel.quantumSafe,
+    ...{ tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys, phase },
     ...times,
   };
   host.family.children = [...host.family.children, added];
-  host.family.recreateAt = Number.POSITIVE_INFINITY;
 }
 
 function directions(host: Host, child: NewChild, turn: Turn): { inbound: InboundSa; outbound: OutboundSa } {

@@ -75,8 +75,12 @@ export const notifyTypes = {
   MOBIKE_SUPPORTED: 16396,
   UPDATE_SA_ADDRESSES: 16400,
   COOKIE2: 16401,
+  CHILDLESS_IKEV2_SUPPORTED: 16418,
   IKEV2_FRAGMENTATION_SUPPORTED: 16430,
   SIGNATURE_HASH_ALGORITHMS: 16431,
+  USE_PPK: 16435,
+  PPK_IDENTITY: 16436,
+  NO_PPK_AUTH: 16437,
   INTERMEDIATE_EXCHANGE_SUPPORTED: 16438,
   ADDITIONAL_KEY_EXCHANGE: 16441,
   USE_AGGFRAG: 16442,
@@ -92,7 +96,11 @@ export function notifyName(type: number): string {
   return notifyNames.get(type) ?? `notify ${type}`;
 }
 
-/** RFC 7427 4 and RFC 8420 2: the signature algorithm hashes by itself. */
-export const identityHash = 5;
+/** RFC 7427 4 and RFC 8420 2. `identity`: the signature algorithm hashes by itself. */
+export const hashAlgorithms = { sha256: 2, sha384: 3, sha512: 4, identity: 5 } as const;
 
-export const authMethods = { sharedKey: 2, digitalSignature: 14 } as const;
+/** RFC 7296 3.8, RFC 4754, RFC 7427. */
+export const authMethods = { sharedKey: 2, ecdsaP256: 9, ecdsaP384: 10, ecdsaP521: 11, digitalSignature: 14 } as const;
+
+/** RFC 7296 3.6: what a CERT payload holds or a CERTREQ asks for. */
+export const certificateEncodings = { x509Signature: 4, crl: 7, hashAndUrl: 12 } as const;

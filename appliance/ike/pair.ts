@@ -5,7 +5,7 @@ import type { Path } from '../lib/net.ts';
 import { Secret } from '../lib/secret.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeReport, Peer } from './api.ts';
 import { createIkeEndpoint } from './endpoint.ts';
-import { nonceLength } from './exchanges/ike-auth.ts';
+import { nonceLength } from './exchanges/auth.ts';
 
 /* Two endpoints and a wire that is moved by hand, for tests that are written as traces. `test/sim` has the weather. */
 
@@ -14,7 +14,12 @@ export const atHome: Path = {
   remote: { address: '198.51.100.1', port: 500 },
 };
 
-const options: EndpointOptions = { cookieThreshold: 100, halfOpenLimit: 1_000, natTraversalPort: 4500 };
+const options: EndpointOptions = {
+  cookieThreshold: 100,
+  halfOpenLimit: 1_000,
+  natTraversalPort: 4500,
+  timeOfDay: (now) => Date.UTC(2026, 10, 22) + now,
+};
 
 function turned(path: Path): Path {
   return { local: path.remote, remote: path.local };

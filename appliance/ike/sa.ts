@@ -1,9 +1,10 @@
 import { DecodeError, Reader, sameBytes } from '../lib/bytes.ts';
 import { answer, drop, heard, sendDelete, sendMessage, spend } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
+import { failAuth, onAuthAnswer } from './exchanges/auth-initiator.ts';
+import { refuseWith, respondAuth } from './exchanges/auth-responder.ts';
 import { respondCreateChild } from './exchanges/create-child.ts';
 import { onFollowUpAnswer, respondFollowUp } from './exchanges/followup-ke.ts';
-import { failAuth, onAuthAnswer, refuseWith, respondAuth } from './exchanges/ike-auth.ts';
 import { onChildDeleteAnswer, respondInformational } from './exchanges/informational.ts';
 import { onIntermediateAnswer, respondIntermediate } from './exchanges/intermediate.ts';
 import { onCheckAnswer, onUpdateAnswer } from './exchanges/mobike.ts';

@@ -1,5 +1,5 @@
 import type { Path } from '../lib/net.ts';
-import type { Failure, Peer } from './api.ts';
+import type { Failure, Peer, QuantumSafety } from './api.ts';
 import type { KemKey } from './crypto/kem.ts';
 import type { KeyPair } from './crypto/key-exchange.ts';
 import type { IkeKeys, IkeSuite } from './crypto/keys.ts';
@@ -31,17 +31,29 @@ import type { Payload } from './wire/payloads.ts';
  * 2.8.1); until then the peer's is the family's `heir`.
  */
 
+/** What the peer said of itself in IKE_SA_INIT. */
+export interface Abilities {
+  /** It sent moat's vendor id. */
+  readonly moat: boolean;
+  /** Both ends take fragments (RFC 7383). */
+  readonly fragmentation: boolean;
+  /** Takes an IKE_AUTH without a child SA; only responders say so (RFC 6023). */
+  readonly childless: boolean;
+  /** Both ends said USE_PPK (RFC 8784). */
+  readonly ppk: boolean;
+  /** What it takes in signatures (RFC 7427 4). */
+  readonly signatureHashes: readonly number[];
+}
+
 /** What both ends know after IKE_SA_INIT, or after the rekey that made the SA. */
-export interface Channel {
+export interface Channel extends Abilities {
   /** We are the original initiator of this IKE SA. */
   readonly initiator: boolean;
   readonly spiInitiator: Uint8Array;
   readonly spiResponder: Uint8Array;
   readonly suite: IkeSuite;
-  /** The peer sent moat's vendor id. */
-  readonly moat: boolean;
-  /** Both ends take fragments (RFC 7383). */
-  readonly fragmentation: boolean;
+  /** What keeps SK_d, and all keys that come of it, from whoever records today and has a quantum computer one day. */
+  readonly quantumSafe: QuantumSafety | null;
   readonly keys: IkeKeys;
   readonly sealer: Sealer;
   readonly opener: Opener;
@@ -126,8 +138,10 @@ export interface AuthSent {
   /** The peer's IKE_SA_INIT message, which its AUTH covers. */
   readonly initAnswer: Uint8Array;
   readonly intAuth: Uint8Array;
-  /** Our inbound SPI of the first child SA. */
-  readonly childSpi: number;
+  /** Our inbound SPI of the first child SA; null for an IKE SA that begins without one (RFC 6023). */
+  readonly childSpi: number | null;
+  /** The keys of the SA if the peer has the same PPK (RFC 8784); null: none was offered. */
+  readonly ppkKeys: IkeKeys | null;
   readonly sent: Sent;
 }
 
@@ -136,6 +150,7 @@ interface ChildTask {
   readonly sent: Sent;
   /** Inbound SPI of the child that is rekeyed; null: a new one, because the last is gone. */
   readonly replaces: number | null;
+  readonly policy: number;
   readonly tunnel: number;
   readonly spi: number;
   readonly nonce: Uint8Array;

@@ -41,6 +41,7 @@ function beginning(state: InitSent): IkeSaStatus {
     prf: null,
     keyExchange: null,
     additionalKeyExchange: null,
+    quantumSafe: null,
     natLocal: false,
     natRemote: false,
   };
@@ -58,6 +59,7 @@ function withChannel(
     spiResponder: hex(channel.spiResponder),
     path,
     ...channel.suite,
+    quantumSafe: channel.quantumSafe,
     natLocal: nat.local,
     natRemote: nat.remote,
   };
@@ -81,6 +83,7 @@ function childStatus(child: Child, now: number): ChildSaStatus {
     spiIn: child.spiIn.toString(16).padStart(8, '0'),
     spiOut: child.spiOut.toString(16).padStart(8, '0'),
     ...child.suite,
+    quantumSafe: child.quantumSafe,
     mode: child.aggfrag ? 'aggfrag' : 'tunnel',
     encapsulation: child.encapsulation,
     localSelectors: child.local,

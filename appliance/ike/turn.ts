@@ -1,5 +1,5 @@
 import type { Env } from '../lib/env.ts';
-import type { EndpointOptions, IkeEffect, IkeReport, Peer } from './api.ts';
+import type { EndpointOptions, IkeEffect, IkeReport, Peer, RemoteAuth } from './api.ts';
 import type { Closing, Established } from './states.ts';
 import type { Identification } from './wire/identification.ts';
 
@@ -17,6 +17,9 @@ export interface World {
   hasEstablished(peer: string): boolean;
   /** Some peer is to have ESP in UDP whatever the path; which one calls is not known in IKE_SA_INIT. */
   pretendsNat(): boolean;
+  /** Some peer has a PPK; and by what peers are to prove themselves who have certificates. */
+  usesPpk(): boolean;
+  trusts(): readonly RemoteAuth[];
   /** Takes in an IKE SA that a rekey made. */
   spawn(state: Established | Closing): void;
   count(reason: string): void;

@@ -13,10 +13,12 @@ import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
 import type { LogSink } from './log-sink.ts';
+import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
 import { type Proof, residentOctets } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
+import { type Wan, wanOf } from './wan.ts';
 import { whyText } from './why.ts';
 
 const configPollMs = 1000;
@@ -30,7 +32,7 @@ export interface ApplianceOptions {
   readonly sink: LogSink;
 }
 
-export class Appliance {
+export class Appliance implements Managed {
   readonly #options: ApplianceOptions;
   readonly #log: Logger;
   readonly #services: ServiceSet;
@@ -113,6 +115,22 @@ export class Appliance {
     // Costs the kernel a walk over all pages: only for those who ask.
     const pids = [process.pid, ...status.services.flatMap(({ pid }) => pid ?? [])];
     return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
+  }
+
+  /** For the portal's client, who asks often. */
+  inForce(): InForce {
+    const config = this.#loaded?.config;
+    return {
+      revision: config?.revision ?? null,
+      state: this.#configurations.status().state,
+      problem: this.#configProblem(),
+      inside: config?.peers.flatMap(({ networks }) => networks) ?? [],
+    };
+  }
+
+  /** The status without what it costs to count the memory. */
+  glance(): Promise<ApplianceStatus> {
+    return this.#status();
   }
 
   async #status(): Promise<ApplianceStatus> {
@@ -203,6 +221,7 @@ export class Appliance {
       if (seen !== this.#host.outside(this.#loaded.config)) {
         this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
         this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
+        void this.#look();
       }
       await this.#host.apply(this.#loaded.config);
       this.#hostProblem = null;
@@ -219,11 +238,17 @@ export class Appliance {
     else this.#options.sink.write(`{"service":"${service}",${line.slice(1)}\n`);
   }
 
+  #wan({ tunnel }: ApplianceStatus): Wan {
+    const { view } = this.#host;
+    if (!this.#loaded || !view) return { state: 'unknown', sentence: null };
+    return wanOf(this.#loaded.config.zones, view, tunnel?.state === 'up');
+  }
+
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status);
+    const text = whyText(status, this.#wan(status));
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {

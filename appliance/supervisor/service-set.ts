@@ -1,11 +1,9 @@
 /** All services of the table together: one configuration for all, started in order, stopped in the opposite one. */
 import type { LoadedConfig } from '../config/files.ts';
 import type { TunnelStatus } from '../tunnel/status.ts';
+import { limits } from './restart.ts';
 import { type Proof, type RunnerOptions, ServiceRunner, type ServiceStatus } from './service-runner.ts';
 import { services } from './services.ts';
-
-/** Until when every service must have taken its configuration, starts included. */
-const configureMs = 30_000;
 
 export class ServiceSet {
   readonly #options: RunnerOptions;
@@ -71,11 +69,12 @@ export class ServiceSet {
   }
 }
 
+/** Starts included, no shorter than the restart machine's patience: a slow board is not a wrong configuration. */
 function withinTime(answer: Promise<string | null>): Promise<string | null> {
-  const late = `did not take its configuration within ${configureMs / 1000} s`;
+  const late = `did not take its configuration within ${limits.configure / 1000} s`;
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(late), configureMs);
+    timer = setTimeout(() => resolve(late), limits.configure);
   });
   return Promise.race([answer, deadline]).finally(() => clearTimeout(timer));
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/files.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
+import { Trust } from '../ike/x509/trust.ts';
 import type { Capabilities } from '../lib/esp-sa.ts';
 import { canonicalIp, familyOf, type Prefix, selectorOf } from '../lib/ip.ts';
 
@@ -16,9 +17,11 @@ export function ikePeers(loaded: LoadedConfig): Peer[] {
 function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
   return {
     name: peer.name,
-    localId: identityOf(loaded.config.identity.id),
+    localId: identityOf(peer.localId ?? loaded.config.identity.id),
     remoteId: identityOf(peer.id),
     ...authOf(peer, loaded),
+    ...ppkOf(peer, loaded),
+    childless: peer.childless,
     ike: peer.ike,
     esp: peer.esp,
     encapsulation: peer.encapsulation,
@@ -27,6 +30,10 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     forwarding: { clampMss: peer.clampMss, aggregationDelayMs: peer.aggregationDelayMs, tooBig: peer.tooBig },
     localSelectors: localNetworks(peer, loaded.config).map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
+    children: peer.children.map(({ local, remote }) => ({
+      localSelectors: local ?? localNetworks(peer, loaded.config).map(selectorOf),
+      remoteSelectors: remote,
+    })),
     lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },
     livenessSeconds: peer.livenessSeconds,
     keepaliveSeconds: peer.keepaliveSeconds,
@@ -46,13 +53,24 @@ export function localNetworks({ name }: PeerConfig, { zones, tunnel }: Config): 
 function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' | 'remoteAuth'> {
   const secret = loaded.sharedSecrets.get(peer.name);
   if (secret) return { localAuth: { kind: 'psk', secret }, remoteAuth: { kind: 'psk', secret } };
-  const { privateKey } = loaded;
+  const { privateKey, certificate } = loaded;
+  const trusted = loaded.trust.get(peer.name);
+  if (trusted && certificate && peer.x509) {
+    const trust = new Trust({ authorities: trusted.authorities, revocation: peer.x509.revocation });
+    trust.setRevocationLists(trusted.revocationLists);
+    return { localAuth: { kind: 'x509', ...certificate }, remoteAuth: { kind: 'x509', trust } };
+  }
   // The schema holds that a peer without a shared secret has a public key, and that we then have a private one.
   if (!peer.publicKey || !privateKey) throw new Error(`peer ${peer.name} has no key`);
   return {
     localAuth: { kind: 'ed25519', privateKey },
     remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
   };
+}
+
+function ppkOf({ name, ppk }: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'ppk'> {
+  const secret = loaded.ppks.get(name);
+  return ppk && secret ? { ppk: { id: ppk.id, secret, required: ppk.required } } : {};
 }
 
 /** Names of peers that are not configured as before, or see us otherwise than before. */
@@ -71,9 +89,10 @@ export function movedPeers(before: Config, after: Config): string[] {
     .map(({ name }) => name);
 }
 
-/** The identity's kind by its form (RFC 7296 3.5): `keyid:` and hexadecimal, an e-mail address, an IP address, else a name. */
+/** The identity's kind by its form (RFC 7296 3.5): `keyid:` and hexadecimal, `C=CH, CN=gw`, an e-mail address, an IP address, else a name. */
 export function identityOf(text: string): Identity {
   if (/^keyid:([0-9a-f]{2})+$/i.test(text)) return { kind: 'keyId', value: text.slice('keyid:'.length).toLowerCase() };
+  if (/^[A-Za-z.0-9]+=/.test(text)) return { kind: 'dn', value: text };
   if (text.includes('@')) return { kind: 'rfc822', value: text };
   try {
     const address = canonicalIp(text);

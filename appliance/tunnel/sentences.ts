@@ -1,5 +1,5 @@
 /** Each failure in one sentence for the person who has to mend it: what is wrong, where, and what to do. */
-import type { Failure } from '../ike/api.ts';
+import type { Failure, IkeSaStatus, QuantumSafety } from '../ike/api.ts';
 
 export interface FailureFacts {
   readonly peer: string;
@@ -23,6 +23,14 @@ export function failureSentence(failure: Failure, facts: FailureFacts): string {
       return `Whoever answers at ${address} does not hold the key that is pinned for ${peer}: the configured key is wrong, or somebody else answers there${detail}.`;
     case 'peerIdentityMismatch':
       return `The host at ${address} calls itself something other than '${remoteId}', the identity configured for ${peer}${detail}.`;
+    case 'certificateTime':
+      return `The certificate of ${peer} at ${address} is not within its time: it is to be renewed, or the clock of this box is wrong${detail}.`;
+    case 'certificateRefused':
+      return `The certificate that ${peer} at ${address} shows is not good${detail}.`;
+    case 'ownCertificateTime':
+      return `${peer} at ${address} does not accept our certificate, which is not within its time: it is to be renewed, or the clock of this box is wrong${detail}.`;
+    case 'ppkRequired':
+      return `${peer} at ${address} and this box do not have the same post-quantum pre-shared key, and one of them insists on it${detail}.`;
     case 'noProposalChosen':
       return `${peer} at ${address} accepts none of our algorithms for the IKE SA: the lists in peers.ike must overlap${detail}.`;
     case 'noChildSa':
@@ -38,4 +46,18 @@ export function failureSentence(failure: Failure, facts: FailureFacts): string {
     case 'replaced':
       return `${peer} has connected anew from elsewhere and replaced this tunnel${detail}.`;
   }
+}
+
+const protections: Readonly<Record<QuantumSafety, string>> = {
+  mlkem768: 'safe: ML-KEM-768 is in its keys',
+  ppk: 'safe: a post-quantum pre-shared key is in its keys (RFC 8784)',
+};
+
+/** Of the weakest child SA: whether traffic that is recorded today can be read by a quantum computer one day. */
+export function quantumSentence({ children }: IkeSaStatus): string | null {
+  const [first] = children;
+  if (first === undefined) return null;
+  const weakest = children.find(({ quantumSafe }) => quantumSafe === null) ?? first;
+  if (weakest.quantumSafe !== null) return protections[weakest.quantumSafe];
+  return 'not safe: neither ML-KEM-768 nor a post-quantum pre-shared key was agreed with this peer';
 }

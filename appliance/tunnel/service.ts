@@ -18,9 +18,10 @@ import { Calls } from './calls.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
+import { RevocationLists } from './revocation.ts';
 import { movesFrom, Streams } from './roaming.ts';
 import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
-import { Ledger } from './traffic.ts';
+import { trafficOf } from './traffic.ts';
 
 /** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
 const aliveIntervalMs = 2000;
@@ -34,11 +35,11 @@ const endpointOptions = { cookieThreshold: 100, halfOpenLimit: 10_000 };
 
 export class TunnelService {
   readonly #log: Logger;
-  readonly #ledger = new Ledger();
   readonly #streams = new Streams();
   readonly #failures = new Map<string, NonNullable<PeerFacts['failure']>>();
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
+  readonly #revocation: RevocationLists;
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -55,6 +56,7 @@ export class TunnelService {
   constructor(loaded: LoadedConfig, log: Logger) {
     this.#log = log;
     this.#loaded = loaded;
+    this.#revocation = new RevocationLists(log);
     this.#endpoint = this.#makeEndpoint();
     this.#calls = new Calls(loaded.config);
   }
@@ -80,7 +82,7 @@ export class TunnelService {
     for (const { name } of before.peers) {
       if (!names.has(name)) this.#perform(this.#endpoint.removePeer(name, this.#env()));
     }
-    for (const peer of ikePeers(loaded)) this.#endpoint.setPeer(peer);
+    this.#setPeers(this.#endpoint);
     // Whether a portal answers at its new addresses is to be known now, not after the next power cut.
     for (const name of movedPeers(before, after)) this.#step({ kind: 'close', peer: name });
     for (const name of changedPeers(before, after)) this.#calls.restart(name);
@@ -124,12 +126,8 @@ export class TunnelService {
     const { now } = this.#env();
     const sas = this.#dataplane?.saStats() ?? [];
     const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
-    const traffic = this.#ledger.totals(sas);
     const tunnels = new Map(this.#dataplane?.tunnelStats().map((stats) => [stats.tunnel, stats]));
-    const mtuOf = ({ name, tooBig }: PeerConfig) => {
-      const tunnel = ikeByPeer.get(name)?.children.at(-1)?.tunnel;
-      return mtuStatus(tunnel === undefined ? undefined : tunnels.get(tunnel), sas, tooBig);
-    };
+    const tunnelOf = ({ name }: PeerConfig) => tunnels.get(ikeByPeer.get(name)?.children.at(-1)?.tunnel ?? -1);
     return tunnelStatus({
       now,
       config: this.#loaded.config,
@@ -139,8 +137,8 @@ export class TunnelService {
         call: this.#calls.state(config.name),
         failure: this.#failures.get(config.name) ?? null,
         upSince: this.#upSince.get(config.name) ?? null,
-        traffic: traffic(config.name),
-        mtu: mtuOf(config),
+        traffic: trafficOf(tunnelOf(config)),
+        mtu: mtuStatus(tunnelOf(config), sas, config.tooBig),
         ike: ikeByPeer.get(config.name) ?? null,
       })),
       dataplane: this.#dataplane?.counters() ?? null,
@@ -153,6 +151,7 @@ export class TunnelService {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#aliveTimer);
+    this.#revocation.stop();
     clearInterval(this.#streamsTimer);
     await this.#close();
     await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
@@ -162,9 +161,15 @@ export class TunnelService {
 
   #makeEndpoint(): IkeEndpoint {
     const natTraversalPort = this.#loaded.config.tunnel.ports.natTraversal;
-    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort });
-    for (const peer of ikePeers(this.#loaded)) endpoint.setPeer(peer);
+    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort, timeOfDay: () => Date.now() });
+    this.#setPeers(endpoint);
     return endpoint;
+  }
+
+  #setPeers(endpoint: IkeEndpoint): void {
+    const peers = ikePeers(this.#loaded);
+    for (const peer of peers) endpoint.setPeer(peer);
+    this.#revocation.configure(this.#loaded, peers);
   }
 
   #open(): void {
@@ -282,10 +287,6 @@ export class TunnelService {
     }
     // Effects of the last farewell may come after the data plane is gone.
     if (this.#dataplane === null) return;
-    if (effect.kind === 'removeInbound' || effect.kind === 'removeOutbound') {
-      const direction = effect.kind === 'removeInbound' ? 'inbound' : 'outbound';
-      this.#ledger.keep(this.#dataplane.saStats(), direction, effect.spi);
-    }
     performOn(this.#dataplane, effect);
   }
 
@@ -295,7 +296,6 @@ export class TunnelService {
     this.#log[failed ? 'warn' : 'info'](fields, kind);
     switch (report.kind) {
       case 'childEstablished':
-        this.#ledger.name(report.tunnel, report.peer);
         this.#failures.delete(report.peer);
         if (!this.#upSince.has(report.peer)) this.#upSince.set(report.peer, performance.now());
         this.#calls.established(report.peer, this.#env());

@@ -4,7 +4,7 @@ import { parseConfig } from '../config/schema.ts';
 import type { IkeSaStatus } from '../ike/api.ts';
 import type { HomeState } from './home.ts';
 import { type PeerFacts, tunnelStatus } from './status.ts';
-import { Ledger, noTraffic } from './traffic.ts';
+import { trafficOf } from './traffic.ts';
 
 const config = parseConfig({
   role: 'home',
@@ -33,7 +33,7 @@ function statusOf(change: Partial<PeerFacts>) {
     failure: null,
     upSince: null,
     mtu: null,
-    traffic: noTraffic,
+    traffic: trafficOf(undefined),
     ike: null,
     ...change,
   } as PeerFacts;
@@ -66,23 +66,9 @@ test('a failure is one sentence that names the peer, the address and the cause, 
   assert.equal(status.peers[0]?.failedAttempts, 3);
 });
 
-test('traffic is summed over rekeys', () => {
-  const ledger = new Ledger();
-  const sa = {
-    direction: 'inbound',
-    tunnel: 1,
-    spi: 300,
-    active: true,
-    sequence: 9,
-    mode: 'tunnel',
-    envelopes: 9,
-    incomplete: 0,
-    idleMs: 0,
-    path: null,
-  } as const;
-  ledger.name(1, 'office');
-  ledger.keep([{ ...sa, packets: 10, octets: 1000, lost: 1 }], 'inbound', 300);
-  const totals = ledger.totals([{ ...sa, spi: 301, packets: 5, octets: 500, lost: 0 }]);
-  assert.deepEqual(totals('office'), { packetsIn: 15, octetsIn: 1500, packetsOut: 0, octetsOut: 0, lostIn: 1 });
-  assert.deepEqual(totals('other'), noTraffic);
+test('traffic is what the data plane has counted over all rekeys of the tunnel', () => {
+  const counted = { tunnel: 1, received: { packets: 15, octets: 1500 }, sent: { packets: 2, octets: 200 }, lost: 1 };
+  const traffic = trafficOf({ ...counted, receivedAgoMs: 0, outbound: null });
+  assert.deepEqual(traffic, { packetsIn: 15, octetsIn: 1500, packetsOut: 2, octetsOut: 200, lostIn: 1 });
+  assert.equal(trafficOf(undefined).packetsIn, 0);
 });

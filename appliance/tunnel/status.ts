@@ -4,7 +4,7 @@ import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Failure, IkeSaStatus } from '../ike/api.ts';
 import type { HomeState } from './home.ts';
 import type { MtuStatus } from './mtu.ts';
-import { type FailureFacts, failureSentence } from './sentences.ts';
+import { type FailureFacts, failureSentence, quantumSentence } from './sentences.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface TunnelStatus {
@@ -40,6 +40,8 @@ export interface PeerStatus {
   readonly mtu: MtuStatus | null;
   readonly proofAddresses: readonly string[];
   readonly ike: IkeSaStatus | null;
+  /** Whether what the tunnel carries today stays closed to a quantum computer of the future; null while there is no tunnel. */
+  readonly quantum: string | null;
 }
 
 /** What the service knows of one peer. */
@@ -104,6 +106,7 @@ function peerStatus(peer: PeerFacts, now: number): PeerStatus {
     mtu: peer.mtu,
     proofAddresses: peer.config.proofAddresses,
     ike: peer.ike,
+    quantum: peer.ike ? quantumSentence(peer.ike) : null,
   };
 }
 

@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     size -= 2 + length;
   }
   Sink sink;
-  Coalescer coalescer(sink);
+  Coalescer coalescer(sink, true);
   size_t added = 0;
   for (std::vector<uint8_t>& packet : packets) {
     IpView view;

@@ -10,8 +10,11 @@
 #include <uv.h>
 
 #include <memory>
+#include <span>
 #include <string>
 
+#include "datagrams.h"
+#include "loop_poll.h"
 #include "sockets.h"
 
 namespace moat::lan {
@@ -70,14 +73,9 @@ class RawSocket : public Napi::ObjectWrap<RawSocket> {
 
  private:
   void Poll(Napi::Env env, Napi::Function callback) {
-    uv_loop_s* loop = nullptr;
-    napi_get_uv_event_loop(env, &loop);
     callback_ = Napi::Persistent(callback);
     async_ = std::make_unique<Napi::AsyncContext>(env, "moat.RawSocket");
-    poll_ = new uv_poll_t;
-    poll_->data = this;
-    uv_poll_init(loop, poll_, fd_);
-    uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* handle, int, int) { static_cast<RawSocket*>(handle->data)->Receive(); });
+    poll_.Start(env, fd_, [this] { Receive(); });
     Ref();  // stays alive until close(), whoever drops the JavaScript object
   }
 
@@ -148,12 +146,7 @@ class RawSocket : public Napi::ObjectWrap<RawSocket> {
 
   // True when a poll handle was running, which held a reference.
   bool Close() {
-    const bool polled = poll_ != nullptr;
-    if (polled) {
-      uv_poll_stop(poll_);
-      uv_close(reinterpret_cast<uv_handle_t*>(poll_), [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-      poll_ = nullptr;
-    }
+    const bool polled = poll_.Stop();
     if (fd_ >= 0) close(fd_);
     fd_ = -1;
     return polled;
@@ -162,7 +155,93 @@ class RawSocket : public Napi::ObjectWrap<RawSocket> {
   int fd_ = -1;
   bool router_ = false;
   std::string interface_;
-  uv_poll_t* poll_ = nullptr;
+  LoopPoll poll_;
+  Napi::FunctionReference callback_;
+  std::unique_ptr<Napi::AsyncContext> async_;
+};
+
+template <typename T>
+std::span<T> SpanOf(const Napi::Object& object, const char* field) {
+  const auto array = object.Get(field).As<Napi::TypedArray>();
+  auto* start = static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  return {reinterpret_cast<T*>(start), array.ByteLength() / sizeof(T)};
+}
+
+BatchMemory MemoryOf(const Napi::Object& batch) {
+  return {SpanOf<uint8_t>(batch, "questions"), SpanOf<uint8_t>(batch, "answers"), SpanOf<uint8_t>(batch, "sources"),
+          SpanOf<int32_t>(batch, "questionLengths"), SpanOf<int32_t>(batch, "answerLengths")};
+}
+
+// UDP in batches: what has arrived goes to JavaScript in one call, which leaves the answers in the same batch.
+class DatagramSocket : public Napi::ObjectWrap<DatagramSocket> {
+ public:
+  static Napi::Function Define(Napi::Env env) {
+    return DefineClass(env, "DatagramSocket",
+                       {InstanceMethod("send", &DatagramSocket::Send), InstanceMethod("close", &DatagramSocket::CloseJs)});
+  }
+
+  explicit DatagramSocket(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DatagramSocket>(info) {
+    const auto memory = MemoryOf(info[2].As<Napi::Object>());
+    if (!memory.Fits()) {
+      Napi::RangeError::New(info.Env(), "the batch is too small").ThrowAsJavaScriptException();
+      return;
+    }
+    const auto opened = OpenDatagrams(info[0].As<Napi::String>(), static_cast<uint16_t>(info[1].As<Napi::Number>().Uint32Value()));
+    if (opened.fd < 0) {
+      Throw(info.Env(), opened.failure);
+      return;
+    }
+    fd_ = opened.fd;
+    memory_ = Napi::Persistent(info[2].As<Napi::Object>());
+    batch_ = std::make_unique<DatagramBatch>(memory);
+    callback_ = Napi::Persistent(info[3].As<Napi::Function>());
+    async_ = std::make_unique<Napi::AsyncContext>(info.Env(), "moat.DatagramSocket");
+    poll_.Start(info.Env(), fd_, [this] { Receive(); });
+    Ref();  // stays alive until close(), whoever drops the JavaScript object
+  }
+
+  ~DatagramSocket() override { Close(); }
+
+ private:
+  void Receive() {
+    const auto env = Env();
+    // Bounded, so that a flood leaves the loop its other work.
+    for (int round = 0; round < 4 && fd_ >= 0; ++round) {
+      const size_t count = batch_->Receive(fd_);
+      if (count == 0) return;
+      Napi::HandleScope scope(env);
+      callback_.MakeCallback(Value(), {Napi::Number::New(env, static_cast<double>(count))}, *async_);
+      if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+      if (fd_ >= 0) batch_->Send(fd_, count);
+      if (count < kBatchSlots) return;
+    }
+  }
+
+  // An answer that took its time; false: the kernel did not take it.
+  Napi::Value Send(const Napi::CallbackInfo& info) {
+    const auto octets = info[0].As<Napi::Uint8Array>();
+    const auto source = info[1].As<Napi::Uint8Array>();
+    const bool sent =
+        fd_ >= 0 && SendTo(fd_, {octets.Data(), octets.ByteLength()}, {source.Data(), source.ByteLength()});
+    return Napi::Boolean::New(info.Env(), sent);
+  }
+
+  Napi::Value CloseJs(const Napi::CallbackInfo& info) {
+    if (Close()) Unref();
+    return info.Env().Undefined();
+  }
+
+  bool Close() {
+    const bool polled = poll_.Stop();
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+    return polled;
+  }
+
+  int fd_ = -1;
+  LoopPoll poll_;
+  Napi::ObjectReference memory_;
+  std::unique_ptr<DatagramBatch> batch_;
   Napi::FunctionReference callback_;
   std::unique_ptr<Napi::AsyncContext> async_;
 };
@@ -171,6 +250,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("findInterface", Napi::Function::New(env, FindInterfaceJs));
   exports.Set("bindUdp", Napi::Function::New(env, BindUdpJs));
   exports.Set("RawSocket", RawSocket::Define(env));
+  exports.Set("DatagramSocket", DatagramSocket::Define(env));
   return exports;
 }
 

@@ -120,6 +120,22 @@ Opened OpenUdp(const UdpOptions& options) {
   return {fd, {}};
 }
 
+Opened OpenDatagrams(const std::string& text, uint16_t port) {
+  const std::string what = "listen on " + text + " port " + std::to_string(port);
+  const auto address = ParseAddress(text, port);
+  if (!address) {
+    errno = EINVAL;
+    return Fail(-1, what);
+  }
+  const int fd = socket(address->storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return Fail(fd, what);
+  if (address->storage.ss_family == AF_INET6 && !Set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return Fail(fd, what);
+  // As much as the system allows: what comes while JavaScript is busy waits here.
+  Set(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20);
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address->storage), address->length) != 0) return Fail(fd, what);
+  return {fd, {}};
+}
+
 Opened OpenPacket(const std::string& interface, bool arp) {
   const std::string what = "open a packet socket on " + interface;
   const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

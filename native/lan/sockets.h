@@ -38,6 +38,9 @@ struct UdpOptions {
 
 Opened OpenUdp(const UdpOptions& options);
 
+// UDP on one address, of any interface that has it; IPv6 sockets hear IPv6 only.
+Opened OpenDatagrams(const std::string& address, uint16_t port);
+
 // AF_PACKET. `arp`: hears ARP replies only (a kernel filter drops the rest); otherwise hears nothing, sends frames.
 Opened OpenPacket(const std::string& interface, bool arp);
 

@@ -2,22 +2,8 @@
  * How a box proves itself on every call: an Ed25519 signature over the call and over a challenge of this server, with a
  * counter that only goes up. No clock is compared with any other, so a box that believes it is 1970 is served like all.
  */
-import { createHash, createHmac, createPublicKey, timingSafeEqual, verify } from 'node:crypto';
-
-export interface SignedCall {
-  readonly method: string;
-  /** With the query, as on the request line. */
-  readonly path: string;
-  readonly body: Uint8Array;
-  readonly challenge: string;
-  readonly counter: number;
-}
-
-/** The octets that are signed. The first line keeps them apart from everything else that the key ever signs. */
-export function textToSign({ method, path, body, challenge, counter }: SignedCall): Buffer {
-  const bodyHash = createHash('sha256').update(body).digest('hex');
-  return Buffer.from(`moat-device-1\n${method}\n${path}\n${bodyHash}\n${challenge}\n${counter}\n`);
-}
+import { createHmac, createPublicKey, timingSafeEqual, verify } from 'node:crypto';
+import { type SignedCall, textToSign } from '../../appliance/lib/device-call.ts';
 
 /** RFC 8410: the 12 octets that make an Ed25519 SubjectPublicKeyInfo of a raw key. */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');

@@ -4,7 +4,7 @@ import type { ClientRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { textToSign } from '../device-api/signature.ts';
+import { textToSign } from '../../appliance/lib/device-call.ts';
 import { publicText } from '../keys/files.ts';
 
 export interface PortalDoor {

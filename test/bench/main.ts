@@ -1,21 +1,17 @@
-import { writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { cleanUpOnSignals } from '../lab/signals.ts';
 import { World } from '../lab/world.ts';
-import { machine } from './cpu.ts';
-import { type Effort, measure, type Sample } from './measure.ts';
-import { type Summaries, summarize, table } from './report.ts';
-import { subjects } from './subjects.ts';
-
-const thorough: Effort = { tcpSeconds: 3, pings: 400, udpSeconds: 1, udpSteps: 5 };
-const quick: Effort = { tcpSeconds: 1, pings: 100, udpSeconds: 0.5, udpSteps: 3 };
-
-interface Options {
-  readonly quick: boolean;
-  readonly rounds?: number;
-  readonly json?: string;
-  readonly only?: readonly string[];
-}
+import { type CompareOptions, compare } from './compare.ts';
+import { type InstructionOptions, instructions } from './instructions/instructions.ts';
+import { type NestOptions, nest } from './line/nest.ts';
+import { type SweepName, type SweepOptions, sweep, sweeps } from './line/sweep.ts';
+import { nestTables, sweepTables } from './line/tables.ts';
+import { writeRecord } from './record.ts';
+import { asText, type TitledTable } from './report.ts';
+import { type ReportOptions, report } from './results.ts';
 
 function wholeNumber(text: string): number {
   const value = Number(text);
@@ -23,53 +19,81 @@ function wholeNumber(text: string): number {
   return value;
 }
 
-async function bench(options: Options): Promise<void> {
-  const effort = options.quick ? quick : thorough;
-  const rounds = options.rounds ?? (options.quick ? 1 : 3);
-  const chosen = subjects.filter(({ name }) => !options.only || options.only.some((word) => name.includes(word)));
-  if (chosen.length === 0)
-    throw new Error(`nothing to measure: there are ${subjects.map(({ name }) => name).join(', ')}`);
-  const running = [];
-  for (const { name, start } of chosen) {
-    const { world, carries } = await start();
-    await world.corp.start('iperf3', ['iperf3', '-s', '--forceflush']).line(/listening/i);
-    console.log(`${name}: carried by ${carries}`);
-    running.push({ name, world, carries, samples: [] as Sample[] });
-  }
-  // Round by round and not subject by subject: what else goes on in the machine then troubles all alike.
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const { name, world, samples } of running) {
-      console.log(`round ${round} of ${rounds}: ${name}`);
-      samples.push(await measure(world, effort));
-    }
-  }
-  const results = new Map(running.map(({ name, samples }) => [name, summarize(samples)]));
-  console.log(`\n${table(results)}`);
-  if (options.json)
-    writeJson(options.json, results, { rounds, effort, carries: running.map(({ name, carries }) => [name, carries]) });
+function sweepName(text: string): SweepName {
+  if (!(text in sweeps)) throw new InvalidArgumentError(`expected one of ${Object.keys(sweeps).join(', ')}`);
+  return text as SweepName;
 }
 
-function writeJson(file: string, results: ReadonlyMap<string, Summaries>, about: object): void {
-  const document = {
-    takenAt: new Date().toISOString(),
-    machine: machine(),
-    ...about,
-    results: Object.fromEntries(results),
-  };
-  writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
-  console.log(`written: ${file}`);
+/** Hands over to a benchmark that is a program of its own, one after the other. Stops at the first that fails. */
+async function handOver(...programs: readonly (readonly [script: string, ...words: string[]])[]): Promise<void> {
+  for (const [script, ...words] of programs) {
+    const file = fileURLToPath(new URL(`../${script}`, import.meta.url));
+    const child = spawn(process.execPath, [file, ...words], { stdio: 'inherit' });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    if (code !== 0) throw new Error(`${script} ended with ${code ?? 'a signal'}`);
+  }
+}
+
+interface Saved {
+  readonly json?: string;
+}
+
+function show(found: readonly TitledTable[], record: object, { json }: Saved): void {
+  for (const table of found) console.log(`\n${asText(table)}`);
+  if (!json) return;
+  writeRecord(json, record);
+  console.log(`\nwritten: ${json}`);
+}
+
+function measured(command: Command): Command {
+  return command
+    .option('--rounds <number>', 'how many rounds', wholeNumber)
+    .option('--only <word...>', 'subjects whose key begins with a word')
+    .option('--json <file>', 'write all values');
 }
 
 cleanUpOnSignals();
-const program = new Command('npm run bench --')
+const program = new Command('npm run bench --');
+measured(program.command('peers', { isDefault: true }))
   .description(
-    'One path three ways in the same run: plain forwarding, moat, strongSwan 5.9.8. Medians of interleaved rounds.',
+    'one path many ways: plain forwarding, moat and its peers; medians of interleaved rounds (what runs without a word)',
   )
-  .option('--quick', 'one short round', false)
-  .option('--rounds <number>', 'how many rounds', wholeNumber)
-  .option('--only <word...>', 'subjects whose name contains a word')
-  .option('--json <file>', 'write all values too')
-  .action(bench);
+  .option('--quick', 'one short round, below five minutes', false)
+  .action((options: CompareOptions) => compare(options));
+measured(program.command('nest'))
+  .description('a line of 1.5 Mbit/s, 100 ms, 1 % loss and reordering: six transfers, a thousand small fetches')
+  .option('--fetches <number>', 'how many small fetches', wholeNumber)
+  .action(async (options: NestOptions & Saved) => {
+    const record = await nest(options);
+    show(nestTables(record), record, options);
+  });
+measured(program.command('sweep'))
+  .description('throughput, jitter, loss and HTTP latency against one thing that varies: bitrate, delay or loss')
+  .argument('<what>', 'bitrate, delay or loss', sweepName)
+  .action(async (name: SweepName, options: SweepOptions & Saved) => {
+    const record = await sweep(name, options);
+    show(sweepTables(record), record, options);
+  });
+program
+  .command('report')
+  .description('RESULTS.md and its plots from files that --json wrote; rounds of several runs count as those of one')
+  .argument('<file...>')
+  .option('--out <folder>', 'where to; test/bench when not given')
+  .action((files: string[], options: ReportOptions) => report(files, options));
+program
+  .command('instructions')
+  .description('instructions of each piece of the packet path, against the baseline: what a busy machine cannot change')
+  .option('--write', 'make them the baseline', false)
+  .action(async (options: InstructionOptions) => console.log(asText(await instructions(options))));
+program
+  .command('fleet')
+  .description("the portal's memory with ten thousand boxes")
+  .argument('[word...]', 'passed on: devices, seconds of steady load')
+  .action((words: string[]) => handOver(['bench/fleet/fleet.ts', ...words]));
+program
+  .command('lan')
+  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp)')
+  .action(() => handOver(['interop/dns/load.ts'], ['interop/dhcp/main.ts', 'perfdhcp']));
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,95 +1,127 @@
-import { runFlow } from '../lab/flow.ts';
 import { sleep } from '../lab/processes.ts';
 import type { World } from '../lab/world.ts';
-import { cpuTime } from './cpu.ts';
+import { type CpuTime, residentOctets } from './cpu.ts';
+import { losslessRate, type PacketRate, type SearchEffort } from './packets.ts';
+import { bulkTcp, type TcpResult } from './tcp.ts';
+import { Wan } from './wan.ts';
 
-/** What is measured, in the order of the table. */
+/** What is measured, in the order of the tables. */
 export const measures = {
-  tcpUp: { title: 'TCP up', unit: 'Gbit/s', better: 'more' },
-  tcpDown: { title: 'TCP down', unit: 'Gbit/s', better: 'more' },
-  udpSmall: { title: 'UDP 64 B', unit: 'k/s', better: 'more' },
-  udpLarge: { title: 'UDP 1372 B', unit: 'Mbit/s', better: 'more' },
-  rttMedian: { title: 'RTT p50', unit: 'us', better: 'less' },
-  rttP99: { title: 'RTT p99', unit: 'us', better: 'less' },
-  cpuGateways: { title: 'gateways', unit: 'CPU s/GB', better: 'less' },
-  cpuMachine: { title: 'machine', unit: 'CPU s/GB', better: 'less' },
+  tcp1Up: { group: 'TCP', title: '1 stream up', unit: 'Gbit/s' },
+  tcp1Down: { group: 'TCP', title: '1 stream down', unit: 'Gbit/s' },
+  tcp4Up: { group: 'TCP', title: '4 streams up', unit: 'Gbit/s' },
+  tcp4Down: { group: 'TCP', title: '4 streams down', unit: 'Gbit/s' },
+  cutTcp1Up: { group: 'WAN that cuts', title: 'TCP up', unit: 'Gbit/s' },
+  cutTcp1Down: { group: 'WAN that cuts', title: 'TCP down', unit: 'Gbit/s' },
+  cutGateways: { group: 'WAN that cuts', title: 'gateways', unit: 'CPU s/GB' },
+  cutUdp64: { group: 'WAN that cuts', title: 'UDP 64', unit: 'k/s' },
+  udp64: { group: 'UDP without loss', title: '64 octets', unit: 'k/s' },
+  udp1200: { group: 'UDP without loss', title: '1200 octets', unit: 'k/s' },
+  rttIdleP50: { group: 'Round trip', title: 'idle p50', unit: 'us' },
+  rttIdleP99: { group: 'Round trip', title: 'idle p99', unit: 'us' },
+  rttLoadP50: { group: 'Round trip', title: 'upload p50', unit: 'us' },
+  rttLoadP99: { group: 'Round trip', title: 'upload p99', unit: 'us' },
+  gateways: { group: 'Cost', title: 'gateways', unit: 'CPU s/GB' },
+  softirq: { group: 'Cost', title: 'ksoftirqd', unit: 'CPU s/GB' },
+  machine: { group: 'Cost', title: 'machine', unit: 'CPU s/GB' },
+  perPacket: { group: 'Cost', title: 'gateways', unit: 's/M packets' },
+  perPacketMachine: { group: 'Cost', title: 'machine', unit: 's/M packets' },
+  homeMemory: { group: 'Cost', title: 'home resident', unit: 'MB' },
+  portalMemory: { group: 'Cost', title: 'portal resident', unit: 'MB' },
 } as const;
 export type Measure = keyof typeof measures;
-export type Sample = Readonly<Record<Measure, number>>;
+/** One round of one subject; what was not measured in it is not there. */
+export type Sample = Readonly<Partial<Record<Measure, number>>>;
 
 export interface Effort {
-  /** Of one TCP stream in one direction. */
+  /** Of one TCP run in one direction. */
   readonly tcpSeconds: number;
+  readonly fourStreams: boolean;
   readonly pings: number;
-  /** Of one attempt at one UDP rate. */
-  readonly udpSeconds: number;
-  /** Bisections of the UDP rate. */
-  readonly udpSteps: number;
+  readonly search: SearchEffort;
+  readonly largePackets: boolean;
 }
 
-const corp = '10.1.0.10';
+/** Where the search for a packet rate begins: most subjects are within a factor of two. */
+const firstRate = { small: 100_000, large: 60_000 };
+const pingIntervalMs = 4;
 
-/** One round of everything between pc and corp of a world. */
-export async function measure(world: World, effort: Effort): Promise<Sample> {
-  const ping = await world.pc.ping(corp, { count: effort.pings, interval: 4 });
-  const gateways = [world.moat, world.portal];
-  const before = await cpuTime(gateways);
-  const up = await tcp(world, effort.tcpSeconds, false);
-  const down = await tcp(world, effort.tcpSeconds, true);
-  const after = await cpuTime(gateways);
-  const gigabytes = (up.octets + down.octets) / 1e9;
+/** One round of everything between pc and corp of a world. `last` is the round before, where searches begin. */
+export async function measure(world: World, effort: Effort, last: Sample = {}): Promise<Sample> {
+  const idle = await world.pc.ping(world.addresses.corp.v4, { count: effort.pings, interval: pingIntervalMs });
+  const whole = await tcpBothWays(world, effort, 1);
+  const four = effort.fourStreams ? await tcpBothWays(world, effort, 4) : undefined;
+  const loaded = await pingUnderUpload(world, effort);
+  const small = await losslessRate(world, 64, effort.search, hintOf(last.udp64, firstRate.small));
+  const large = effort.largePackets
+    ? await losslessRate(world, 1200, effort.search, hintOf(last.udp1200, firstRate.large))
+    : undefined;
+  const resident = { home: await residentOctets(world.moat), portal: await residentOctets(world.portal) };
+  const cut = await overCuttingWan(world, effort, small.perSecond);
   return {
-    tcpUp: up.bitsPerSecond / 1e9,
-    tcpDown: down.bitsPerSecond / 1e9,
-    udpSmall: (await udpRate(world, 92, effort)) / 92 / 8 / 1e3,
-    udpLarge: (await udpRate(world, 1400, effort)) / 1e6,
-    rttMedian: ping.median * 1000,
-    rttP99: ping.p99 * 1000,
-    cpuGateways: (after.gateways - before.gateways) / gigabytes,
-    cpuMachine: (after.machine - before.machine) / gigabytes,
+    tcp1Up: gigabits(whole.up),
+    tcp1Down: gigabits(whole.down),
+    ...(four && { tcp4Up: gigabits(four.up), tcp4Down: gigabits(four.down) }),
+    ...cut,
+    udp64: small.perSecond / 1e3,
+    ...(large && { udp1200: large.perSecond / 1e3 }),
+    rttIdleP50: idle.median * 1e3,
+    rttIdleP99: idle.p99 * 1e3,
+    rttLoadP50: loaded.median * 1e3,
+    rttLoadP99: loaded.p99 * 1e3,
+    gateways: perGigabyte(whole, 'gateways'),
+    softirq: perGigabyte(whole, 'softirq'),
+    machine: perGigabyte(whole, 'machine'),
+    ...(small.packets > 0 && {
+      perPacket: perMillion(small, 'gateways'),
+      perPacketMachine: perMillion(small, 'machine'),
+    }),
+    homeMemory: resident.home / 1e6,
+    portalMemory: resident.portal / 1e6,
   };
 }
 
-async function tcp(
-  world: World,
-  seconds: number,
-  reverse: boolean,
-): Promise<{ octets: number; bitsPerSecond: number }> {
-  const command = ['iperf3', '-c', corp, '-t', `${seconds}`, '-J', ...(reverse ? ['-R'] : [])];
-  const report = JSON.parse(await world.pc.must(command, { timeout: (seconds + 20) * 1000 })) as {
-    end: { sum_received: { bytes: number; bits_per_second: number } };
-  };
-  const { bytes, bits_per_second } = report.end.sum_received;
-  return { octets: bytes, bitsPerSecond: bits_per_second };
+async function overCuttingWan(world: World, effort: Effort, hint: number): Promise<Sample> {
+  const wan = new Wan(world);
+  await wan.cut();
+  try {
+    const both = await tcpBothWays(world, effort, 1);
+    const small = await losslessRate(world, 64, effort.search, hintOf(hint / 1e3, firstRate.small));
+    return {
+      cutTcp1Up: gigabits(both.up),
+      cutTcp1Down: gigabits(both.down),
+      cutGateways: perGigabyte(both, 'gateways'),
+      cutUdp64: small.perSecond / 1e3,
+    };
+  } finally {
+    await wan.whole();
+  }
 }
 
-/** The highest rate found, bits of IP a second, at which not one packet of a flow is lost. */
-async function udpRate(world: World, octets: number, effort: Effort): Promise<number> {
-  let good = 0;
-  let bad = Number.POSITIVE_INFINITY;
-  let wanted = 20_000 * octets * 8;
-  for (let step = 0; bad === Number.POSITIVE_INFINITY || step < effort.udpSteps; ) {
-    const reached = await lossless(world, octets, wanted, effort);
-    if (reached > 0) good = Math.max(good, reached);
-    // A sender that cannot send faster is the end of the search, too.
-    if (reached === 0 || reached < wanted * 0.95) bad = wanted;
-    if (bad < Number.POSITIVE_INFINITY) step += 1;
-    wanted = bad === Number.POSITIVE_INFINITY ? wanted * 2 : (good + bad) / 2;
-  }
-  return good;
+interface BothWays {
+  readonly up: TcpResult;
+  readonly down: TcpResult;
 }
 
-/** The rate that arrived when nothing was lost, otherwise 0. Two tries, because the machine is not ours alone. */
-async function lossless(world: World, octets: number, bitsPerSecond: number, effort: Effort): Promise<number> {
-  for (let tries = 0; tries < 2; tries += 1) {
-    const result = await runFlow(world.pc, world.corp, {
-      target: corp,
-      octets,
-      rateMbit: bitsPerSecond / 1e6,
-      seconds: effort.udpSeconds,
-    });
-    if (result.lost === 0 && result.refused === 0) return result.bitsPerSecond;
-    await sleep(100);
-  }
-  return 0;
+async function tcpBothWays(world: World, { tcpSeconds: seconds }: Effort, streams: number): Promise<BothWays> {
+  const up = await bulkTcp(world, { streams, seconds, direction: 'up' });
+  return { up, down: await bulkTcp(world, { streams, seconds, direction: 'down' }) };
 }
+
+/** Pings once the upload has filled what there is to fill. */
+async function pingUnderUpload(world: World, effort: Effort): Promise<{ median: number; p99: number }> {
+  const settleMs = 300;
+  const count = Math.floor((effort.tcpSeconds * 1000 - settleMs) / pingIntervalMs);
+  const upload = bulkTcp(world, { streams: 1, seconds: effort.tcpSeconds + 1, direction: 'up' });
+  await sleep(settleMs);
+  const ping = await world.pc.ping(world.addresses.corp.v4, { count, interval: pingIntervalMs });
+  await upload;
+  return ping;
+}
+
+/** A little below what worked last, so that the first attempt succeeds. Thousands a second to packets a second. */
+const hintOf = (last: number | undefined, otherwise: number) => (last ? last * 1e3 * 0.95 : otherwise);
+const gigabits = ({ bitsPerSecond }: TcpResult) => bitsPerSecond / 1e9;
+const perGigabyte = ({ up, down }: BothWays, what: keyof CpuTime) =>
+  (up.cpu[what] + down.cpu[what]) / ((up.octets + down.octets) / 1e9);
+const perMillion = ({ cpu, packets }: PacketRate, what: keyof CpuTime) => cpu[what] / (packets / 1e6);

@@ -1,55 +1,60 @@
-import { quantile } from '../lab/measures.ts';
-import { type Measure, measures, type Sample } from './measure.ts';
-
-export interface Summary {
-  readonly unit: string;
-  readonly median: number;
-  readonly lowest: number;
-  readonly highest: number;
-  readonly values: readonly number[];
-}
-
-export type Summaries = Readonly<Record<Measure, Summary>>;
+import { type Bar, barsOf } from './bars.ts';
+import { type Measure, measures } from './measure.ts';
+import type { Summaries, Summary } from './record.ts';
 
 const names = Object.keys(measures) as Measure[];
+const groups = [...new Set(names.map((name) => measures[name].group))];
 
-export function summarize(samples: readonly Sample[]): Summaries {
-  const entries = names.map((name) => {
-    const values = samples.map((sample) => sample[name]);
-    const summary: Summary = {
-      unit: measures[name].unit,
-      median: quantile(values, 0.5),
-      lowest: Math.min(...values),
-      highest: Math.max(...values),
-      values,
-    };
-    return [name, summary] as const;
-  });
-  return Object.fromEntries(entries) as Record<Measure, Summary>;
+export const formatNumber = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2));
+
+/** Cells of a table; the first row is the head. */
+export type Table = readonly (readonly string[])[];
+
+export interface TitledTable {
+  readonly title: string;
+  readonly cells: Table;
 }
 
-const number = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2));
-
-/** Medians, with the lowest and highest of the rounds below when there was more than one. */
-export function table(results: ReadonlyMap<string, Summaries>): string {
-  const head = ['', ...names.map((name) => measures[name].title)];
-  const units = ['', ...names.map((name) => measures[name].unit)];
-  const rows = [...results].flatMap(([subject, summaries]) => {
-    const cells = names.map((name) => number(summaries[name].median));
-    const spread = names.map((name) => `${number(summaries[name].lowest)}-${number(summaries[name].highest)}`);
-    const several = names.some((name) => summaries[name].values.length > 1);
-    return several
-      ? [
-          [subject, ...cells],
-          ['', ...spread],
-        ]
-      : [[subject, ...cells]];
+/** A table for each group of measures, with what was measured at all. Spread: lowest and highest round. */
+export function tables(results: Summaries): TitledTable[] {
+  return groups.flatMap((group) => {
+    const measured = names.filter(
+      (name) => measures[name].group === group && [...results.values()].some((one) => one[name]),
+    );
+    if (measured.length === 0) return [];
+    const head = ['', ...measured.map((name) => `${measures[name].title}, ${measures[name].unit}`)];
+    const rows = [...results].map(([subject, one]) => [subject, ...measured.map((name) => cell(one[name]))]);
+    return [{ title: group, cells: [head, ...rows] }];
   });
-  const all = [head, units, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+}
+
+function cell(summary: Summary | undefined): string {
+  if (!summary) return '-';
+  const { median, lowest, highest, rounds } = summary;
+  const spread = rounds > 1 ? ` (${formatNumber(lowest)}-${formatNumber(highest)})` : '';
+  return `${formatNumber(median)}${spread}`;
+}
+
+export function barTable(results: Summaries): TitledTable {
+  const rows = barsOf(results).map((bar) => [bar.title, bar.wanted, bar.found ?? 'not measured', verdict(bar)]);
+  return { title: 'What must be true', cells: [['', 'wanted', 'found', ''], ...rows] };
+}
+
+const verdict = ({ found, passes }: Bar) => (found === undefined ? '' : passes ? 'pass' : 'short');
+
+/** For a terminal: first column to the left, the others to the right. */
+export function asText({ title, cells }: TitledTable): string {
+  const [head = []] = cells;
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
   const line = (row: readonly string[]) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((text, column) => (column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0)))
       .join('  ');
-  return all.map(line).join('\n');
+  return `${title}\n${cells.map((row) => `  ${line(row).trimEnd()}`).join('\n')}`;
+}
+
+export function asMarkdown({ cells }: TitledTable): string {
+  const [head = [], ...rows] = cells;
+  const line = (row: readonly string[]) => `| ${row.join(' | ')} |`;
+  return [line(head), line(head.map((_, column) => (column === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }

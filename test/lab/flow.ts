@@ -30,7 +30,9 @@ export interface FlowResult {
   readonly longestGapMs: number;
   /** When the longest gap began, seconds after the first packet came. */
   readonly gapAfterSeconds: number;
-  readonly delayUs: { readonly p50: number; readonly p99: number };
+  readonly delayUs: { readonly p50: number; readonly p99: number; readonly max: number };
+  /** Mean change of the delay from one packet to the next (the D of RFC 3550, 6.4.1). */
+  readonly jitterUs: number;
   /** The first numbers that never came. */
   readonly missing: readonly number[];
   /** Of IP at the receiver. */

@@ -15,7 +15,7 @@ const { values } = parseArgs({
 });
 const count = Number(values.homes);
 const chance = new Chance(1);
-const options = { cookieThreshold: 1_000, halfOpenLimit: 10_000, natTraversalPort: 4500 };
+const options = { cookieThreshold: 1_000, halfOpenLimit: 10_000, natTraversalPort: 4500, timeOfDay: () => Date.now() };
 const additionalKeyExchanges: readonly AdditionalKeyExchange[] = values.mlkem ? ['mlkem768'] : [];
 const env = () => ({ now: performance.now(), random: (length: number) => chance.bytes(length) });
 

@@ -68,7 +68,13 @@ export class World {
     role: { peer: Peer; calls: { peer: string; path: Path } | null },
   ): Box {
     const { clock, chance, internet } = this;
-    const limits = { cookieThreshold: 100, halfOpenLimit: 1_000, natTraversalPort: 4500, ...options.endpoint };
+    const limits = {
+      cookieThreshold: 100,
+      halfOpenLimit: 1_000,
+      natTraversalPort: 4500,
+      timeOfDay: (now: number) => Date.UTC(2026, 10, 22) + now,
+      ...options.endpoint,
+    };
     const onReport = (report: IkeReport) => this.#onReport(name, report);
     const fail = (problem: string) => void this.problems.push(`${name}: ${problem}`);
     return new Box({

@@ -67,6 +67,20 @@ function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
   return keys;
 }
 
+/**
+ * RFC 8784 3: SK_d, SK_pi and SK_pr pass through prf+ with the PPK as key. The other keys are the same objects: what was
+ * recorded of the IKE SA itself is not protected, everything that comes of SK_d is.
+ */
+export function withPpk(prf: Prf, ppk: Secret, keys: IkeKeys): IkeKeys {
+  const mix = (key: Secret) => new Secret(prfPlus(prf, ppk.reveal(), { seed: key.reveal(), length: prfLength(prf) }));
+  return { ...keys, d: mix(keys.d), pi: mix(keys.pi), pr: mix(keys.pr) };
+}
+
+/** Wipes what `withPpk` has replaced. */
+export function wipeMixed({ d, pi, pr }: IkeKeys): void {
+  for (const secret of [d, pi, pr]) secret.wipe();
+}
+
 export function wipeKeys(keys: IkeKeys): void {
   for (const secret of Object.values(keys) as Secret[]) secret.wipe();
 }

@@ -4,6 +4,8 @@ import type { Secret } from '../../lib/secret.ts';
 import type { LocalAuth, Prf, RemoteAuth } from '../api.ts';
 import { authMethods } from '../numbers.ts';
 import type { Authentication } from '../wire/authentication.ts';
+import { decodeCertificate } from '../x509/certificate.ts';
+import { decodeSignature, encodeSignature, isSignedBy, signWith } from '../x509/signature.ts';
 import { prfOf } from './prf.ts';
 
 const ed25519Private = fromHex('302e020100300506032b657004220420'); // PKCS #8, RFC 8410 7
@@ -54,14 +56,63 @@ function signingKey(seed: Secret): KeyObject {
   return key;
 }
 
-export function prove(auth: LocalAuth, signed: SignedOctets): Authentication {
+function certificateKey(pkcs8: Secret): KeyObject {
+  const known = signingKeys.get(pkcs8);
+  if (known) return known;
+  const key = createPrivateKey({ key: Buffer.from(pkcs8.reveal()), format: 'der', type: 'pkcs8' });
+  signingKeys.set(pkcs8, key);
+  return key;
+}
+
+/** A peer that does not speak RFC 7427 knows ECDSA by a method for each curve (RFC 4754), the signature as r | s. */
+const ecdsaMethods = [
+  { curve: 'prime256v1', hash: 'sha256', method: authMethods.ecdsaP256 },
+  { curve: 'secp384r1', hash: 'sha384', method: authMethods.ecdsaP384 },
+  { curve: 'secp521r1', hash: 'sha512', method: authMethods.ecdsaP521 },
+] as const;
+const dsaEncoding = 'ieee-p1363';
+
+function proveByCertificate(key: KeyObject, octets: Uint8Array, peerHashes: readonly number[]): Authentication | null {
+  const signature = signWith(key, octets, peerHashes);
+  if (signature !== null) return { method: authMethods.digitalSignature, data: encodeSignature(signature) };
+  const old = ecdsaMethods.find(({ curve }) => curve === key.asymmetricKeyDetails?.namedCurve);
+  if (old === undefined || peerHashes.length > 0) return null;
+  return { method: old.method, data: new Uint8Array(sign(old.hash, octets, { key, dsaEncoding })) };
+}
+
+/** The certificate of which the proof is to be by. False for whatever is wrong; whether it is trusted is another matter. */
+function provesByCertificate(leaf: Uint8Array | undefined, proof: Authentication, octets: Uint8Array): boolean {
+  if (leaf === undefined) return false;
+  try {
+    const { publicKey } = decodeCertificate(leaf);
+    if (proof.method === authMethods.digitalSignature) {
+      return isSignedBy({ ...decodeSignature(proof.data), tbs: octets }, publicKey);
+    }
+    const old = ecdsaMethods.find(({ method }) => method === proof.method);
+    const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
+    if (old === undefined || key.asymmetricKeyDetails?.namedCurve !== old.curve) return false;
+    return verify(old.hash, octets, { key, dsaEncoding }, proof.data);
+  } catch {
+    return false; // octets that are no certificate or no key
+  }
+}
+
+/** Null when our key can sign nothing that the peer can read: see `signatureHashes` of the channel. */
+export function prove(auth: LocalAuth, signed: SignedOctets, peerHashes: readonly number[]): Authentication | null {
   if (auth.kind === 'psk') return { method: authMethods.sharedKey, data: sharedKeyProof(auth.secret, signed) };
+  if (auth.kind === 'x509') return proveByCertificate(certificateKey(auth.privateKey), octetsOf(signed), peerHashes);
   const signature = new Uint8Array(sign(null, octetsOf(signed), signingKey(auth.privateKey)));
   return { method: authMethods.digitalSignature, data: concat(ed25519Algorithm, signature) };
 }
 
-/** True only for a proof that fits; every kind of wrong proof is just false. */
-export function proves(auth: RemoteAuth, proof: Authentication, signed: SignedOctets): boolean {
+/** True only for a proof that fits; every kind of wrong proof is just false. `certificates` are those that came along. */
+export function proves(
+  auth: RemoteAuth,
+  proof: Authentication,
+  signed: SignedOctets,
+  certificates: readonly Uint8Array[] = [],
+): boolean {
+  if (auth.kind === 'x509') return provesByCertificate(certificates[0], proof, octetsOf(signed));
   if (auth.kind === 'psk') {
     const expected = sharedKeyProof(auth.secret, signed);
     const right = proof.method === authMethods.sharedKey && proof.data.length === expected.length;

@@ -4,7 +4,7 @@ import { childKeys, type IkeSuite, rekeyedIkeKeys } from '../crypto/keys.ts';
 import { type NewChild, retireMilliseconds } from '../family.ts';
 import type { Channel, Established, Nonces } from '../states.ts';
 import type { Turn } from '../turn.ts';
-import { newEstablished } from './ike-auth.ts';
+import { newEstablished } from './auth.ts';
 
 /*
  * What CREATE_CHILD_SA has settled before the keys are made: with an additional key exchange, the secret of
@@ -44,8 +44,10 @@ export function successorOf(
   const { channel, peer, path, nat, family, rekeys, heardAt, mobike, caller, updateWanted } = state;
   const old = { prf: channel.suite.prf, d: channel.keys.d };
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared, additional }, old);
+  // SK_d goes into the new keys, so what protected the old SA protects this one, too.
+  const quantumSafe = suite.additionalKeyExchange ?? channel.quantumSafe;
   const ends = { initiator, spiInitiator: spis.initiator, spiResponder: spis.responder };
-  const next = openChannel({ ...channel, ...ends, suite, keys });
+  const next = openChannel({ ...channel, ...ends, suite, keys, quantumSafe });
   const fresh = newEstablished({ peer, path, nat, channel: next }, 0, 0, turn);
   const kept = { family, heardAt, mobike, caller, updateWanted };
   return { ...fresh, ...kept, rekeys: rekeys + 1, retireAt: turn.now + retireMilliseconds };

@@ -12,7 +12,9 @@ import type { Turn } from '../turn.ts';
 import { headerLength } from '../wire/header.ts';
 import { isError, notifyOf } from '../wire/notify.ts';
 import { encodePayloads, find, notifies, type Payload } from '../wire/payloads.ts';
-import { type Agreement, beginAuth, pathFrom, refuseWith } from './ike-auth.ts';
+import { type Agreement, pathFrom } from './auth.ts';
+import { beginAuth } from './auth-initiator.ts';
+import { refuseWith } from './auth-responder.ts';
 import { fail } from './sa-init.ts';
 
 /*
@@ -70,7 +72,7 @@ function rekeyed(channel: Channel, nonces: Nonces, shared: Secret): Channel {
   const spis = { initiator: spiInitiator, responder: spiResponder };
   // RFC 9370 2.2.2: SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr), which is the form of a rekey.
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared, additional: [] }, { prf: suite.prf, d: channel.keys.d });
-  const next = openChannel({ ...channel, keys });
+  const next = openChannel({ ...channel, keys, quantumSafe: suite.additionalKeyExchange });
   wipeKeys(channel.keys);
   return next;
 }

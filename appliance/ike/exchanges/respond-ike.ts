@@ -6,9 +6,9 @@ import { type Established, type Incoming, type Nonces, rekeyOf, withRival } from
 import { report, type Turn } from '../turn.ts';
 import { type Notify, notifyOf } from '../wire/notify.ts';
 import { find, type Payload } from '../wire/payloads.ts';
+import { nonceLength } from './auth.ts';
 import { type IkeDraft, successorOf } from './drafts.ts';
 import { awaitFollowUp } from './followup-ke.ts';
-import { nonceLength } from './ike-auth.ts';
 
 /* The responder of CREATE_CHILD_SA for the IKE SA itself, RFC 7296 1.3.2, and who inherits the family. */
 

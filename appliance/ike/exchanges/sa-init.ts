@@ -4,10 +4,9 @@ import type { Failure, IkeAlgorithms, KeyExchange, Peer } from '../api.ts';
 import { openChannel } from '../channel.ts';
 import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
 import { ikeKeys } from '../crypto/keys.ts';
-import { isMoat, vendorPayload } from '../features.ts';
 import { addressHashLength, detectNat, natNotifies } from '../nat.ts';
 import { acceptIke, additionalOf, chooseIke, groupOctets, groupOf, offerIke } from '../negotiate.ts';
-import { exchangeTypes, identityHash, type NotifyName, notifyName, notifyTypes } from '../numbers.ts';
+import { exchangeTypes, notifyName, notifyTypes } from '../numbers.ts';
 import { firstRetry, newSaSeconds } from '../retransmit.ts';
 import {
   type AuthSent,
@@ -22,7 +21,9 @@ import { report, type Turn } from '../turn.ts';
 import { encodeHeader, type Header, patchLength } from '../wire/header.ts';
 import { isError, type Notify, notifyOf } from '../wire/notify.ts';
 import { encodePayloads, find, notifies, type Payload } from '../wire/payloads.ts';
-import { beginAuth } from './ike-auth.ts';
+import { abilitiesOf, ownAbilities, supports } from './abilities.ts';
+import { certificateRequest } from './auth.ts';
+import { beginAuth } from './auth-initiator.ts';
 import { beginIntermediate } from './intermediate.ts';
 
 /* RFC 7296 1.2 and 2.6. Nothing here is authenticated yet: whoever sees the request can answer anything. */
@@ -46,21 +47,6 @@ function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array 
   writer.bytes(chain.bytes);
   patchLength(writer, writer.length);
   return writer.finish();
-}
-
-function signatureHashes(): Payload {
-  const data = new Writer().u16(identityHash).finish();
-  return { type: 'N', body: notifyOf('SIGNATURE_HASH_ALGORITHMS', data) };
-}
-
-/** What both ends say of themselves in IKE_SA_INIT. */
-function abilities(): Payload[] {
-  return [
-    signatureHashes(),
-    { type: 'N', body: notifyOf('IKEV2_FRAGMENTATION_SUPPORTED') },
-    { type: 'N', body: notifyOf('INTERMEDIATE_EXCHANGE_SUPPORTED') },
-    vendorPayload(),
-  ];
 }
 
 /** Null for a peer without any key exchange: a mistake of the configuration. */
@@ -97,7 +83,7 @@ function send(draft: Draft, turn: Turn): InitSent {
     { type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } },
     { type: 'Nonce', body: nonce },
     ...natNotifies(header, path, peer.encapsulation === 'udp' ? turn.random(addressHashLength) : null),
-    ...abilities(),
+    ...ownAbilities(peer.ppk ? ['USE_PPK'] : []),
   ];
   if (cookie !== null) payloads.unshift({ type: 'N', body: notifyOf('COOKIE', cookie) });
   const bytes = plainMessage(header, payloads);
@@ -112,7 +98,11 @@ export function fail(peer: Peer, why: { failure: Failure; detail: string }, path
 }
 
 /** The initiator reads the answer. */
-export function onInitAnswer(state: InitSent, message: Incoming, turn: Turn): InitSent | IntermediateSent | AuthSent {
+export function onInitAnswer(
+  state: InitSent,
+  message: Incoming,
+  turn: Turn,
+): InitSent | IntermediateSent | AuthSent | Closed {
   const received = notifies(message.payloads);
   const cookie = received.find(({ notify }) => notify === notifyTypes.COOKIE);
   if (cookie !== undefined) return onCookie(state, cookie.data, turn);
@@ -155,7 +145,7 @@ function refused(state: InitSent, failure: Failure, detail: string, turn: Turn):
   return { ...state, refusal: { failure, detail, at } };
 }
 
-function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent | IntermediateSent | AuthSent {
+function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent | IntermediateSent | AuthSent | Closed {
   const proposals = find(message.payloads, 'SA') ?? [];
   const ke = find(message.payloads, 'KE');
   const responderNonce = find(message.payloads, 'Nonce');
@@ -166,14 +156,18 @@ function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent |
   if (!fits || shared === null || responderNonce === null) {
     return refused(state, 'invalidAnswer', 'IKE_SA_INIT: what the peer chose was not offered', turn);
   }
+  if (state.peer.ppk?.required === true && !supports(message, 'USE_PPK')) {
+    shared.wipe();
+    return refused(state, 'ppkRequired', 'the peer does not use PPKs', turn);
+  }
   const { spiInitiator, spiResponder } = message.header;
   const nonces = { initiator: state.nonce, responder: responderNonce };
   const suite = accepted.suite;
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
-  const moat = isMoat(message.payloads);
-  const fragmentation = supports(message, 'IKEV2_FRAGMENTATION_SUPPORTED');
-  const channel = openChannel({ initiator: true, spiInitiator, spiResponder, suite, moat, fragmentation, keys });
+  const abilities = abilitiesOf(message, state.peer.ppk !== undefined);
+  const own = { initiator: true, spiInitiator, spiResponder, suite, keys, quantumSafe: null };
+  const channel = openChannel({ ...own, ...abilities });
   const nat = detectNat(message.header, notifies(message.payloads), message.path);
   const agreement = { state, channel, nat, nonces, initAnswer: message.bytes };
   if (suite.additionalKeyExchange !== null) return beginIntermediate(agreement, turn);
@@ -206,22 +200,25 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
   const nat = detectNat(message.header, notifies(message.payloads), message.path);
   // Where a NAT is, or the caller pretends one, it is not needed, and would be untrue in the caller's status.
   const pretends = turn.world.pretendsNat() && !nat.local && !nat.remote;
+  const ppk = turn.world.usesPpk();
   const bytes = plainMessage(header, [
     { type: 'SA', body: chosen.answer(none) },
     { type: 'KE', body: { group: ke.group, data: keyPair.publicValue } },
     { type: 'Nonce', body: nonces.responder },
     ...natNotifies(header, message.path, pretends ? turn.random(addressHashLength) : null),
-    ...abilities(),
+    ...ownAbilities(
+      ppk && supports(message, 'USE_PPK') ? ['CHILDLESS_IKEV2_SUPPORTED', 'USE_PPK'] : ['CHILDLESS_IKEV2_SUPPORTED'],
+    ),
+    ...certificateRequest(turn.world.trusts()),
   ]);
   turn.emit({ kind: 'send', bytes, path: message.path });
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const { suite } = chosen;
   const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
-  const moat = isMoat(message.payloads);
-  const fragmentation = supports(message, 'IKEV2_FRAGMENTATION_SUPPORTED');
+  const own = { initiator: false, spiInitiator, spiResponder, suite, keys, quantumSafe: null };
   return {
     name: 'initAnswered',
-    channel: openChannel({ initiator: false, spiInitiator, spiResponder, suite, moat, fragmentation, keys }),
+    channel: openChannel({ ...own, ...abilitiesOf(message, ppk) }),
     path: message.path,
     nat,
     nonces,
@@ -231,10 +228,6 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
     intAuth: none,
     expiresAt: turn.now + halfOpenMilliseconds,
   };
-}
-
-function supports(message: Incoming, name: NotifyName): boolean {
-  return notifies(message.payloads).some(({ notify }) => notify === notifyTypes[name]);
 }
 
 /** RFC 9370 2.2.1: no additional key exchange with a peer that has no exchange for it. */

@@ -25,8 +25,8 @@ test('unknown payloads are kept with their critical bit; the bit says nothing on
 });
 
 test('certificates and configuration are passed on unread', () => {
-  const [cert] = decodePayloads(37, new Reader(fromHex('00000006' + '0cff')));
-  assert.deepEqual(cert, { type: 'CERT', body: fromHex('0cff') });
+  const [eap] = decodePayloads(48, new Reader(fromHex('00000006' + '0cff')));
+  assert.deepEqual(eap, { type: 'EAP', body: fromHex('0cff') });
 });
 
 test('a chain that is too short, too long or endless is refused', () => {

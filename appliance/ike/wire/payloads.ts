@@ -2,6 +2,7 @@ import { DecodeError, type Reader, Writer } from '../../lib/bytes.ts';
 import type { Selector } from '../../lib/net.ts';
 import { type PayloadName, payloadTypes } from '../numbers.ts';
 import { type Authentication, decodeAuthentication, encodeAuthentication } from './authentication.ts';
+import { type CertificateData, decodeCertificateData, encodeCertificateData } from './certificate.ts';
 import { type Delete, decodeDelete, encodeDelete } from './delete.ts';
 import { decodeIdentification, encodeIdentification, type Identification } from './identification.ts';
 import { decodeKeyExchange, encodeKeyExchange, type KeyExchangeData } from './key-exchange.ts';
@@ -21,12 +22,14 @@ const criticalBit = 0x80;
 /** Real messages have fewer than 30; bounds the work that one datagram can cause. */
 const maxPayloads = 100;
 
-/** The body of each payload that moat reads. Those it only tolerates (CERT, CP, ...) are plain octets. */
+/** The body of each payload that moat reads. Those it only tolerates (EAP, ...) are plain octets. */
 export interface Bodies {
   SA: readonly Proposal[];
   KE: KeyExchangeData;
   IDi: Identification;
   IDr: Identification;
+  CERT: CertificateData;
+  CERTREQ: CertificateData;
   AUTH: Authentication;
   Nonce: Uint8Array;
   N: Notify;
@@ -52,6 +55,8 @@ const codecs: { readonly [Name in Read]: Codec<Bodies[Name]> } = {
   KE: { decode: decodeKeyExchange, encode: encodeKeyExchange },
   IDi: { decode: decodeIdentification, encode: encodeIdentification },
   IDr: { decode: decodeIdentification, encode: encodeIdentification },
+  CERT: { decode: decodeCertificateData, encode: encodeCertificateData },
+  CERTREQ: { decode: decodeCertificateData, encode: encodeCertificateData },
   AUTH: { decode: decodeAuthentication, encode: encodeAuthentication },
   Nonce: { decode: decodeNonce, encode: (nonce) => nonce },
   N: { decode: decodeNotify, encode: encodeNotify },

@@ -1,4 +1,4 @@
-import { AnswerCache } from './forward/cache.ts';
+import type { AnswerCache } from './forward/cache.ts';
 import { staleTtlSeconds } from './forward/forwarder.ts';
 import type { AnswerEffect, Route } from './forward/state.ts';
 import { decide, type Tables } from './resolve.ts';
@@ -6,6 +6,7 @@ import { badVersion, type Compiled, compile, finishAnswer, headerError, type Ser
 import { decodeMessage, opcodeOf, type Rr } from './wire/message.ts';
 import { Class, messageOctets, Opcode, Rcode, Type, udpOctets } from './wire/numbers.ts';
 import { parseQuery, type Query, udpLimit } from './wire/query.ts';
+import { type Origin, ReadyAnswers } from './wire/ready.ts';
 
 /** Somebody who waits for an answer from outside. `reply` sends it; over UDP within `limit` octets. */
 export interface Waiter {
@@ -31,6 +32,8 @@ export type Outcome =
 
 export interface Counters {
   queries: number;
+  /** Answered without a thought: the very same question was answered before. */
+  ready: number;
   cached: number;
   own: number;
   forwarded: number;
@@ -39,18 +42,32 @@ export interface Counters {
   tooMuch: number;
 }
 
-/** Answers of our own zones, compiled: a fixed share, since they can be made again at any time. */
-const ownOctets = 2 * 1024 * 1024;
-
 const drop: Outcome = { kind: 'drop' };
 
+/** `limit`: octets of the answer; `now` in milliseconds. */
+interface How {
+  readonly limit: number;
+  readonly tcp: boolean;
+  readonly now: number;
+}
+
 /**
- * The way of every question: read it, look into the two stores of ready answers, and only then decide. Does no I/O;
+ * The way of every question: compare it with those whose answers are ready; else read it, look into the cache, and only
+ * then decide. Does no I/O;
  * `now` in milliseconds.
  */
 export class Front {
-  readonly counters: Counters = { queries: 0, cached: 0, own: 0, forwarded: 0, malformed: 0, strangers: 0, tooMuch: 0 };
-  readonly #own = new AnswerCache(ownOctets);
+  readonly counters: Counters = {
+    queries: 0,
+    ready: 0,
+    cached: 0,
+    own: 0,
+    forwarded: 0,
+    malformed: 0,
+    strangers: 0,
+    tooMuch: 0,
+  };
+  readonly #ready = new ReadyAnswers();
   readonly #cache: AnswerCache;
   #tables: Tables;
 
@@ -62,12 +79,24 @@ export class Front {
   /** New zones or routes: everything that was compiled from the old ones is void. */
   replaceTables(tables: Tables): void {
     this.#tables = tables;
-    this.#own.clear();
+    this.#ready.clear();
+  }
+
+  /**
+   * The quick way of a datagram, the first `end` octets of `bytes`: its answer, if the same question was answered before,
+   * is written to `out`. @returns its length; 0: it has to be handled.
+   */
+  ready(bytes: Uint8Array, end: number, out: Buffer, now: number): number {
+    const length = this.#ready.answer(bytes, end, out, now);
+    if (length === 0) return 0;
+    this.counters.queries += 1;
+    this.counters.ready += 1;
+    return length;
   }
 
   handle(bytes: Buffer, tcp: boolean, now: number): Outcome {
     const query = parseQuery(bytes);
-    if (typeof query !== 'string') return this.#query(query, tcp ? messageOctets : limitOf(query), now);
+    if (typeof query !== 'string') return this.#query(query, tcp, now);
     if (query === 'other') return this.#other(bytes);
     this.counters.malformed += 1;
     return query === 'drop' ? drop : { kind: 'answer', bytes: headerError(bytes, Rcode.FORMERR) };
@@ -80,44 +109,43 @@ export class Front {
     return { kind: 'answer', bytes: headerError(bytes, opcode === Opcode.QUERY ? Rcode.FORMERR : Rcode.NOTIMP) };
   }
 
-  #query(query: Query, limit: number, now: number): Outcome {
+  #query(query: Query, tcp: boolean, now: number): Outcome {
     this.counters.queries += 1;
     if (query.edns && query.edns.version !== 0) return { kind: 'answer', bytes: badVersion(query) };
-    const ready = this.#ready(query, limit, now);
-    if (ready) return { kind: 'answer', bytes: ready };
+    const how = { limit: tcp ? messageOctets : limitOf(query), tcp, now };
+    const cached = query.class === Class.IN ? this.#cached(query.key, now) : undefined;
+    if (cached) return this.#answer(query, cached, how);
     const refusal = refused(query);
     if (refusal !== undefined) return { kind: 'answer', bytes: headerError(query.bytes, refusal) };
-    return this.#decide(query, limit, now);
+    return this.#decide(query, how);
   }
 
-  #ready(query: Query, limit: number, now: number): Buffer | undefined {
-    if (query.class !== Class.IN) return undefined;
-    const own = this.#own.get(query.key);
-    if (own) {
-      this.counters.own += 1;
-      return finishAnswer(own.compiled, query, { limit, ageSeconds: 0 });
-    }
-    return this.#cached(query.key, query, { limit, now });
-  }
-
-  #cached(key: string, query: Query, at: { limit: number; now: number }): Buffer | undefined {
+  #cached(key: string, now: number): Origin | undefined {
     const entry = this.#cache.get(key);
-    if (!entry || at.now >= entry.expiresAt) return undefined;
+    if (!entry || now >= entry.expiresAt) return undefined;
     this.counters.cached += 1;
-    return finishAnswer(entry.compiled, query, { limit: at.limit, ageSeconds: age(entry.storedAt, at.now) });
+    return entry;
   }
 
-  #decide(query: Query, limit: number, now: number): Outcome {
+  /** What goes out as a datagram is kept for whoever asks the same again. */
+  #answer(query: Query, origin: Origin, { limit, tcp, now }: How): Outcome {
+    const ageSeconds = origin.expiresAt === Number.POSITIVE_INFINITY ? 0 : age(origin.storedAt, now);
+    const bytes = finishAnswer(origin.compiled, query, { limit, ageSeconds });
+    if (!tcp) this.#ready.put(query.bytes, bytes, origin, ageSeconds);
+    return { kind: 'answer', bytes };
+  }
+
+  #decide(query: Query, how: How): Outcome {
+    const { limit, now } = how;
     const decision = decide(query.key, this.#tables);
     if (decision.kind === 'answer') {
       this.counters.own += 1;
-      this.#own.set(query.key, { compiled: decision.compiled, storedAt: now, expiresAt: Number.POSITIVE_INFINITY });
-      return { kind: 'answer', bytes: finishAnswer(decision.compiled, query, { limit, ageSeconds: 0 }) };
+      const own = { compiled: decision.compiled, storedAt: now, expiresAt: Number.POSITIVE_INFINITY, used: true };
+      return this.#answer(query, own, how);
     }
     const { key, route, prefix } = decision;
-    const entry = this.#cache.get(key);
-    if (entry && now < entry.expiresAt) {
-      this.counters.cached += 1;
+    const entry = this.#cached(key, now);
+    if (entry) {
       const serving = { limit, ageSeconds: age(entry.storedAt, now) };
       return { kind: 'answer', bytes: finishAnswer(joined(query, prefix, entry.compiled), query, serving) };
     }

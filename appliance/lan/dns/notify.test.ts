@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Secret } from '../../lib/secret.ts';
-import { Clients } from './clients.ts';
+import { Clients, clientKeyOf } from './clients.ts';
 import { readNotify } from './notify.ts';
 import { soaRecord } from './testing.ts';
 import { decodeMessage } from './wire/message.ts';
@@ -51,12 +51,12 @@ test('strangers, other zones and garbage get no answer', () => {
 
 test('clients: who may ask and how much', () => {
   const clients = new Clients([{ address: '192.168.77.0', length: 24 }], { perSecond: 10, burst: 3 });
-  const asks = (now_: number) => clients.admit('192.168.77.5', now_);
+  const asks = (now_: number) => clients.admit(clientKeyOf('192.168.77.5'), now_);
   assert.deepEqual([asks(0), asks(0), asks(0), asks(0)], ['yes', 'yes', 'yes', 'tooMuch']);
-  assert.equal(clients.admit('192.168.77.6', 0), 'yes', 'another client has its own bucket');
+  assert.equal(clients.admit(clientKeyOf('192.168.77.6'), 0), 'yes', 'another client has its own bucket');
   assert.equal(asks(99), 'tooMuch');
   assert.equal(asks(100), 'yes');
   assert.equal(asks(100), 'tooMuch');
-  assert.equal(clients.admit('10.0.0.1', 0), 'stranger');
-  for (let i = 0; i < 10_000; i += 1) clients.admit(`10.1.${i >> 8}.${i & 255}`, 0);
+  assert.equal(clients.admit(clientKeyOf('10.0.0.1'), 0), 'stranger');
+  for (let i = 0; i < 10_000; i += 1) clients.admit(clientKeyOf(`10.1.${i >> 8}.${i & 255}`), 0);
 });

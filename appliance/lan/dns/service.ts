@@ -9,6 +9,7 @@ import type { Served } from './resolve.ts';
 import type { SecondaryConfig } from './secondary/secondary.ts';
 import { monotonic, wallSeconds } from './shell/clock.ts';
 import { ForwardRunner } from './shell/forward-runner.ts';
+import type { Incoming } from './shell/lan-datagrams.ts';
 import { LanSockets } from './shell/lan-sockets.ts';
 import type { Log } from './shell/log.ts';
 import { WatchedJson } from './shell/watched-json.ts';
@@ -28,7 +29,11 @@ const forwardLimits = { pending: 1000, waiters: 64 } as const;
 export class DnsService {
   readonly #log: Log;
   readonly #config: DnsConfig;
-  readonly #sockets = new LanSockets((bytes, from, tcp, reply) => this.#onMessage(bytes, from, tcp, reply));
+  readonly #sockets = new LanSockets({
+    admit: (key, now) => this.#clients.admit(key, now),
+    ready: (bytes, end, out, now) => this.#front.ready(bytes, end, out, now),
+    message: (incoming) => this.#onMessage(incoming),
+  });
   readonly #runners = new Map<Name, ZoneRunner>();
   readonly #routes: ReturnType<typeof routesOf>;
   readonly #forwarder: ForwardRunner;
@@ -42,11 +47,9 @@ export class DnsService {
     this.#log = log;
     this.#config = config;
     this.#routes = routesOf(config);
-    this.#forwarder = new ForwardRunner({
-      ...forwardLimits,
-      cacheOctets: config.cache.octets,
-      staleSeconds: config.cache.staleSeconds,
-    });
+    const { octets, staleSeconds } = config.cache;
+    const limits = { ...forwardLimits, cacheOctets: octets, staleSeconds };
+    this.#forwarder = new ForwardRunner(limits, () => this.#nudge());
     const own = config.listen.map(({ address }) => parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`));
     this.#clients = new Clients([...config.clients.map(parsePrefix), ...own], config.rateLimit);
     this.#front = new Front(this.#forwarder.cache, this.#tables());
@@ -100,15 +103,19 @@ export class DnsService {
     this.#refresh();
   }
 
-  /** When a way opens again, nothing waits for its next timer: zones are refreshed at once. */
+  /** When a way opens again, nothing waits for its next timer: zones are refreshed soon. */
   #onStatus(status: Status): void {
     const opened = closedWay(this.#status, 'tunnel') !== undefined && closedWay(status, 'tunnel') === undefined;
     this.#status = status;
     for (const way of ['wan', 'tunnel'] as const) {
       this.#forwarder.event({ kind: 'way', way, closed: closedWay(status, way) });
     }
-    if (opened) for (const runner of this.#runners.values()) runner.event({ kind: 'nudge' });
+    if (opened) this.#nudge();
     this.#refresh();
+  }
+
+  #nudge(): void {
+    for (const runner of this.#runners.values()) runner.event({ kind: 'nudge' });
   }
 
   #refresh(): void {
@@ -130,16 +137,15 @@ export class DnsService {
     return { zone: serve ? runner.zone : undefined, stale };
   }
 
-  #onMessage(bytes: Buffer, from: string, tcp: boolean, reply: (answer: Buffer) => void): void {
-    const now = monotonic();
-    const admitted = this.#clients.admit(from, now);
+  #onMessage(incoming: Incoming): void {
+    const { bytes, tcp, admitted, reply } = incoming;
     if (admitted !== 'yes') {
-      this.#notAdmitted(admitted, bytes, from, reply);
+      this.#notAdmitted(incoming);
       return;
     }
-    const outcome = this.#front.handle(bytes, tcp, now);
+    const outcome = this.#front.handle(bytes, tcp, monotonic());
     if (outcome.kind === 'answer') reply(outcome.bytes);
-    else if (outcome.kind === 'notify') this.#onNotify(bytes, from, reply);
+    else if (outcome.kind === 'notify') this.#onNotify(incoming);
     else if (outcome.kind === 'forward') {
       const { key, route, query, prefix, limit } = outcome;
       this.#forwarder.event({ kind: 'ask', key, route, waiter: { query, limit, prefix, reply } });
@@ -147,15 +153,16 @@ export class DnsService {
   }
 
   /** Primaries are no clients: all they may say is NOTIFY. */
-  #notAdmitted(why: 'stranger' | 'tooMuch', bytes: Buffer, from: string, reply: (answer: Buffer) => void): void {
+  #notAdmitted(incoming: Incoming): void {
+    const { bytes, admitted } = incoming;
     const { counters } = this.#front;
     const opcode = bytes.length >= headerOctets ? (bytes.readUInt16BE(2) >> 11) & 15 : undefined;
-    if (why === 'tooMuch') counters.tooMuch += 1;
-    else if (opcode === Opcode.NOTIFY) this.#onNotify(bytes, from, reply);
+    if (admitted === 'tooMuch') counters.tooMuch += 1;
+    else if (opcode === Opcode.NOTIFY) this.#onNotify(incoming);
     else counters.strangers += 1;
   }
 
-  #onNotify(bytes: Buffer, from: string, reply: (answer: Buffer) => void): void {
+  #onNotify({ bytes, from, reply }: Incoming): void {
     const zones = new Map([...this.#runners].map(([origin, runner]) => [origin, runner.config]));
     const notified: Notified | undefined = readNotify(bytes, from, zones, wallSeconds());
     if (!notified) return;

@@ -1,18 +1,13 @@
-import type { Compiled } from '../wire/compiled.ts';
+import type { Origin } from '../wire/ready.ts';
 
-export interface CacheEntry {
-  readonly compiled: Compiled;
-  /** Milliseconds of the machine's clock. */
-  readonly storedAt: number;
-  readonly expiresAt: number;
-}
+/** An answer to be kept. Times in milliseconds of the machine's clock. */
+export type CacheEntry = Pick<Origin, 'compiled' | 'storedAt' | 'expiresAt'>;
 
 /** What an entry costs besides its octets: map slot, objects, the offsets' array; measured on Node 24, rounded up. */
 const entryOverhead = 400;
 
-interface Slot extends CacheEntry {
+interface Slot extends Origin {
   readonly octets: number;
-  used: boolean;
 }
 
 /**
@@ -37,7 +32,7 @@ export class AnswerCache {
   }
 
   /** Expired entries come too: whoever asks decides whether stale is better than nothing (RFC 8767). */
-  get(key: string): CacheEntry | undefined {
+  get(key: string): Origin | undefined {
     const slot = this.#slots.get(key);
     if (slot) slot.used = true;
     return slot;

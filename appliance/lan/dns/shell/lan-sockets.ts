@@ -1,16 +1,15 @@
-import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
-import { familyOf } from '../../../lib/ip.ts';
+import type { DatagramSocket } from '../../../../native/lan/index.ts';
 import type { Endpoint } from '../../../lib/net.ts';
+import { clientKeyOf } from '../clients.ts';
+import { monotonic } from './clock.ts';
 import { codeOf } from './errors.ts';
 import { FrameReader, framed } from './framing.ts';
-
-/** A message from the LAN. `reply` may be called later, once, or never. */
-export type OnMessage = (bytes: Buffer, from: string, tcp: boolean, reply: (answer: Buffer) => void) => void;
+import { type Askable, openLanDatagrams } from './lan-datagrams.ts';
 
 interface Listener {
   readonly endpoint: Endpoint;
-  udp: UdpSocket | undefined;
+  udp: DatagramSocket | undefined;
   tcp: Server | undefined;
   retry: NodeJS.Timeout | undefined;
 }
@@ -18,16 +17,15 @@ interface Listener {
 /** Milliseconds; RFC 7766 6.2.3 asks for seconds of patience, a home has few of its connections to give away. */
 const timing = { idle: 10_000, bindRetry: 250 } as const;
 const connectionLimit = { all: 256, client: 16, inFlight: 64 } as const;
-const receiveBufferOctets = 1024 * 1024;
 
 /** UDP and TCP on exactly the addresses given, and nowhere else. */
 export class LanSockets {
-  readonly #onMessage: OnMessage;
+  readonly #askable: Askable;
   readonly #listeners = new Map<string, Listener>();
   readonly #connections = new Map<string, number>();
 
-  constructor(onMessage: OnMessage) {
-    this.#onMessage = onMessage;
+  constructor(askable: Askable) {
+    this.#askable = askable;
   }
 
   /** Endpoints that are open for UDP and TCP. */
@@ -63,7 +61,7 @@ export class LanSockets {
     const listener: Listener = { endpoint, udp: undefined, tcp: undefined, retry: undefined };
     this.#listeners.set(id, listener);
     try {
-      listener.udp = await this.#openUdp(endpoint);
+      listener.udp = openLanDatagrams(endpoint, this.#askable);
       listener.tcp = await this.#openTcp(endpoint);
     } catch (error) {
       listener.udp?.close();
@@ -94,30 +92,6 @@ export class LanSockets {
     listener.tcp?.close();
   }
 
-  #openUdp({ address, port }: Endpoint): Promise<UdpSocket> {
-    const family = familyOf(address);
-    // Answers go to literal addresses: without this, each would take a turn through the event loop for its "lookup".
-    const lookup = (host: string, _: unknown, done: (error: null, address: string, family: number) => void) =>
-      done(null, host, family);
-    const socket = createSocket({ type: family === 4 ? 'udp4' : 'udp6', ipv6Only: family === 6, lookup });
-    socket.on('message', (bytes, from) => {
-      this.#onMessage(bytes, from.address, false, (answer) => {
-        // Without a callback: what cannot be sent is told to the error listener, and nobody waits for it.
-        socket.send(answer, 0, answer.length, from.port, from.address);
-      });
-    });
-    return new Promise((resolve, reject) => {
-      socket.once('error', reject);
-      socket.bind({ address, port, exclusive: true }, () => {
-        socket.off('error', reject);
-        // A later error of one datagram (no route back to the asker) is the asker's trouble.
-        socket.on('error', ignore);
-        growReceiveBuffer(socket);
-        resolve(socket);
-      });
-    });
-  }
-
   #openTcp({ address, port }: Endpoint): Promise<Server> {
     const server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
     server.maxConnections = connectionLimit.all;
@@ -142,7 +116,12 @@ export class LanSockets {
     socket.on('error', ignore);
     socket.setTimeout(timing.idle, () => socket.destroy());
     socket.on('close', () => this.#hungUp(from));
-    serveFrames(socket, (bytes, reply) => this.#onMessage(bytes, from, true, reply));
+    // A link-local address comes with its interface.
+    const key = clientKeyOf(from.split('%')[0] ?? from);
+    serveFrames(socket, (bytes, reply) => {
+      const admitted = this.#askable.admit(key, monotonic());
+      this.#askable.message({ bytes, from, tcp: true, admitted, reply });
+    });
   }
 
   #hungUp(from: string): void {
@@ -169,14 +148,6 @@ function serveFrames(socket: TcpSocket, onFrame: (bytes: Buffer, reply: (answer:
     }
     if (inFlight >= connectionLimit.inFlight || socket.writableLength >= 1024 * 1024) socket.pause();
   });
-}
-
-function growReceiveBuffer(socket: UdpSocket): void {
-  try {
-    socket.setRecvBufferSize(receiveBufferOctets);
-  } catch {
-    // The system's default is enough for all but floods.
-  }
 }
 
 function ignore(): void {}

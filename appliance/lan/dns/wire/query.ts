@@ -22,7 +22,8 @@ export const KeyBit = { dnssecOk: 1, checkingDisabled: 2, noRecursion: 4 } as co
 /** What a message from a client is: a question, garbage to drop, or something to answer with an error. */
 export type Parsed = Query | 'drop' | 'formErr' | 'other';
 
-const lowered = Buffer.from(
+/** Octets of names in lower case (RFC 4343: ASCII only). */
+export const lowered = Buffer.from(
   Uint8Array.from({ length: 256 }, (_, octet) => (octet >= 65 && octet <= 90 ? octet + 32 : octet)),
 );
 const scratch = Buffer.alloc(258);
@@ -39,24 +40,24 @@ export function parseQuery(bytes: Buffer): Parsed {
   if (flags & 0x8000) return 'drop';
   if (flags & questionFlags) return 'other';
   if (bytes.readUInt32BE(4) !== 0x00010000 || bytes.readUInt16BE(8) !== 0) return 'formErr';
-  const end = copyName(bytes);
+  const end = nameEndOf(bytes, headerOctets, bytes.length);
   if (end < 0 || end + 4 > bytes.length) return 'formErr';
+  // The key's name; octets of lengths are below those of letters.
+  for (let i = headerOctets; i < end; i += 1) scratch[i - headerOctets] = lowered[bytes[i] ?? 0] ?? 0;
   return withEdns(bytes, flags, end);
 }
 
-/** Copies the name of the question in lower case into `scratch`. @returns where it ends, or -1. */
-function copyName(bytes: Buffer): number {
-  let at = headerOctets;
-  for (;;) {
-    const length = bytes[at];
-    if (length === undefined || length > 63) return -1;
-    const next = at + 1 + length;
-    if (next > bytes.length || next - headerOctets > 255) return -1;
-    scratch[at - headerOctets] = length;
-    for (let i = at + 1; i < next; i += 1) scratch[i - headerOctets] = lowered[bytes[i] ?? 0] ?? 0;
-    at = next;
+/** Where the uncompressed name that starts at `start` ends; -1 when it has none of 255 octets before `end`. */
+export function nameEndOf(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end) {
+    const length = bytes[at] ?? 0;
+    if (length > 63) return -1;
+    at += 1 + length;
+    if (at > end || at - start > 255) return -1;
     if (length === 0) return at;
   }
+  return -1;
 }
 
 function withEdns(bytes: Buffer, flags: number, nameEnd: number): Parsed {
