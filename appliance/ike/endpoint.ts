@@ -280,11 +280,11 @@ class Endpoint implements IkeEndpoint {
     const fresh =
       header.fromInitiator && header.messageId === 0 && isZero(header.spiResponder) && !isZero(header.spiInitiator);
     if (!fresh || key !== null) return this.#count('strayInit');
-    const payloads = readPayloads(header, bytes);
-    if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed');
-    const message = { ...raw, payloads };
     this.#guard(call, (turn) => {
-      if (!this.#gate.admits(message, this.#table.halfOpen, turn)) return;
+      if (!this.#gate.admits(raw, this.#table.halfOpen, turn)) return;
+      const payloads = readPayloads(header, bytes);
+      if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed');
+      const message = { ...raw, payloads };
       const state = respondInit(message, this.#peers.algorithms(), turn);
       if (state === null) return this.#count('initRefused');
       const added = this.#table.add(state);
