@@ -75,6 +75,11 @@ const espAlgorithms = z.strictObject({
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 
+/** An address, or a domain name. */
+const gateway = z
+  .string()
+  .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
+
 const peer = z
   .strictObject({
     name,
@@ -100,6 +105,10 @@ const peer = z
       )
       .max(32)
       .default([]),
+    /** As a home: call another gateway if this one says so (RFC 5685). */
+    followRedirects: z.boolean().default(true),
+    /** As a portal: the gateway to which this box is sent. */
+    redirectTo: gateway.optional(),
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,
@@ -160,6 +169,8 @@ const config = z
       certificate: certificateSchema.optional(),
     }),
     tunnel,
+    /** As a portal: the gateway to which every box is sent that can be, such as while this one is emptied for repair. */
+    redirectTo: gateway.optional(),
     peers: z.array(peer).max(20_000).default([]),
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),

@@ -23,6 +23,8 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ...authOf(peer, loaded),
     ...ppkOf(peer, loaded),
     childless: peer.childless,
+    followRedirects: peer.followRedirects,
+    ...(peer.redirectTo === undefined ? {} : { redirectTo: peer.redirectTo }),
     ike: peer.ike,
     esp: peer.esp,
     encapsulation: peer.encapsulation,

@@ -92,8 +92,13 @@ program
   .action((words: string[]) => handOver(['bench/fleet/fleet.ts', ...words]));
 program
   .command('lan')
-  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp)')
-  .action(() => handOver(['interop/dns/load.ts'], ['interop/dhcp/main.ts', 'perfdhcp']));
+  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp), NTP and memory')
+  .option('--rounds <number>', 'how many rounds', wholeNumber)
+  .option('--json <file>', 'write all values')
+  .action(({ rounds, json }: { rounds?: number; json?: string }) => {
+    const words = [...(rounds ? ['--rounds', `${rounds}`] : []), ...(json ? ['--json', json] : [])];
+    return handOver(['bench/lan/lan.ts', ...words]);
+  });
 try {
   await program.parseAsync();
 } catch (error) {
