@@ -250,6 +250,11 @@ export class Appliance implements Managed {
 
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
+    // A portal has no LAN whose names anybody could miss, but thousands of boxes to describe: once is enough.
+    if (this.#loaded?.config.role === 'portal' && this.#why !== '') {
+      if (this.#configurations.status().state === 'settled') this.#services.remember();
+      return;
+    }
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
     const text = whyText(status, this.#wan(status));
