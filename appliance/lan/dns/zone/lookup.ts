@@ -140,8 +140,11 @@ function negative(asked: Asked, rcode: number, absence: Absence): ZoneAnswer {
   const { origin, soa } = asked.zone;
   const apex = nodeAt(asked.zone, origin) ?? [];
   const set = findSet(apex, Type.SOA);
-  const sentence = set ? signed(asked, origin, apex, { ...set, ttl: Math.min(set.ttl, soa.minimum) }) : [];
-  const authorities = [...sentence, ...proven(asked, absence)];
+  const start = (set ? signed(asked, origin, apex, set) : []).map((rr) => ({
+    ...rr,
+    ttl: Math.min(rr.ttl, soa.minimum),
+  }));
+  const authorities = [...start, ...proven(asked, absence)];
   return { rcode, flags: Flag.AA, answers: [], authorities, additionals: [] };
 }
 
