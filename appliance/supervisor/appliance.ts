@@ -13,6 +13,7 @@ import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
+import { Lights, patternOf } from './lights.ts';
 import type { LogSink } from './log-sink.ts';
 import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
@@ -45,6 +46,7 @@ export class Appliance implements Managed {
   #before: Fingerprint = new Map();
   #monitor: NetworkMonitor | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
+  readonly #lights = new Lights();
   #why = '';
   /** Whether a change of the configuration file is waited for. */
   #waiting = false;
@@ -257,7 +259,9 @@ export class Appliance implements Managed {
     }
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status, this.#wan(status));
+    const wan = this.#wan(status);
+    this.#lights.show(patternOf(status, wan.state));
+    const text = whyText(status, wan);
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {
