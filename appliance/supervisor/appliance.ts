@@ -30,6 +30,8 @@ const newestLines = 500;
 export interface ApplianceOptions {
   readonly configFile: string;
   readonly stateDirectory: string;
+  /** A sentence while the box waits for its portal's configuration. */
+  readonly enrolling?: () => string | null;
   readonly log: Logger;
   readonly sink: LogSink;
 }
@@ -186,6 +188,8 @@ export class Appliance implements Managed {
 
   #configProblem(): string | null {
     if (this.#fileProblem === null) return this.#configurations.problem();
+    const enrolling = this.#options.enrolling?.() ?? null;
+    if (enrolling !== null) return enrolling;
     const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
     const problem = this.#fileProblem.replaceAll('\n', '; ');
     return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
