@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
 import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
+import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { selector } from './selectors.ts';
-import { checkZones, policySchema, zonesSchema } from './zones.ts';
+import { checkZones, groupsSchema, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
@@ -74,6 +75,15 @@ const espAlgorithms = z.strictObject({
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 
+/** An address, or a domain name. */
+const gateway = z
+  .string()
+  .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
+
+/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
+const usualIke = ikeAlgorithms.parse({});
+const usualEsp = espAlgorithms.parse({});
+
 const peer = z
   .strictObject({
     name,
@@ -99,11 +109,16 @@ const peer = z
       )
       .max(32)
       .default([]),
+    /** As a home: call another gateway if this one says so (RFC 5685). */
+    followRedirects: z.boolean().default(true),
+    /** As a portal: the gateway to which this box is sent. */
+    redirectTo: gateway.optional(),
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,
-    ike: ikeAlgorithms.prefault({}),
-    esp: espAlgorithms.prefault({}),
+    map: mapSchema,
+    ike: ikeAlgorithms.default(() => usualIke),
+    esp: espAlgorithms.default(() => usualEsp),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
     encapsulation: z.enum(['udp', 'auto']).default('udp'),
     /** Carry packets in envelopes that fit the path (RFC 9347), where the peer can. */
@@ -158,6 +173,8 @@ const config = z
       certificate: certificateSchema.optional(),
     }),
     tunnel,
+    /** As a portal: the gateway to which every box is sent that can be, such as while this one is emptied for repair. */
+    redirectTo: gateway.optional(),
     peers: z.array(peer).max(20_000).default([]),
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),
@@ -165,6 +182,7 @@ const config = z
     ntp: ntpSection.optional(),
     /** Without zones the host's own firewall is left alone. */
     zones: zonesSchema.default([]),
+    groups: groupsSchema.default([]),
     policy: policySchema.default([]),
     /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
     proof: z
@@ -194,6 +212,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkMapping(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
     checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 

@@ -2,8 +2,9 @@ import type { Path } from '../lib/net.ts';
 import { abandonPending, beginClosing, drop, owns } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { failAuth } from './exchanges/auth-initiator.ts';
-import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
+import { beginChildDelete, beginLiveness, beginToken } from './exchanges/informational.ts';
 import { beginCheck, beginUpdate } from './exchanges/mobike.ts';
+import { beginRedirect } from './exchanges/redirect.ts';
 import { beginChild } from './exchanges/rekey-child.ts';
 import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
@@ -53,7 +54,7 @@ function wakeEstablished(state: Established): number {
   if (!own) return Math.min(state.retireAt, pending);
   // While the peer rekeys, only what cannot wait is begun by us.
   const rekeys = state.pending === null ? [state.rekeyAt, recreateAt(state)] : [];
-  if (state.updateWanted || state.checkWanted) return 0;
+  if (state.updateWanted || state.checkWanted || state.redirect !== null || state.tokenWanted) return 0;
   const children = family.children.map((child) => wakeChild(child, state.pending === null));
   return Math.min(lingering, pending, state.hardAt, livenessAt(state), ...rekeys, ...children);
 }
@@ -155,6 +156,8 @@ function beginWork(state: Established, turn: Turn): IkeState {
   const { now } = turn;
   if (state.updateWanted) return beginUpdate(state, turn);
   if (state.checkWanted) return beginCheck(state, turn);
+  if (state.redirect !== null) return beginRedirect(state, turn);
+  if (state.tokenWanted) return beginToken(state, turn);
   if (now >= state.hardAt) {
     return beginClosing(
       state,

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'no
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type LoadedConfig, loadSource, readSource } from '../config/files.ts';
+import { mappingNotes } from '../config/mapping.ts';
 import { ConfigError } from '../config/problems.ts';
 import { ConfigStore, type Source } from '../config/store.ts';
 import { HostNetwork } from '../host/host.ts';
@@ -12,6 +13,7 @@ import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
+import { Lights, patternOf } from './lights.ts';
 import type { LogSink } from './log-sink.ts';
 import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
@@ -28,6 +30,8 @@ const newestLines = 500;
 export interface ApplianceOptions {
   readonly configFile: string;
   readonly stateDirectory: string;
+  /** A sentence while the box waits for its portal's configuration. */
+  readonly enrolling?: () => string | null;
   readonly log: Logger;
   readonly sink: LogSink;
 }
@@ -36,7 +40,7 @@ export class Appliance implements Managed {
   readonly #options: ApplianceOptions;
   readonly #log: Logger;
   readonly #services: ServiceSet;
-  readonly #host = new HostNetwork();
+  readonly #host: HostNetwork;
   readonly #configurations: Configurations;
   #loaded: LoadedConfig | null = null;
   #fileProblem: string | null = null;
@@ -44,6 +48,7 @@ export class Appliance implements Managed {
   #before: Fingerprint = new Map();
   #monitor: NetworkMonitor | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
+  readonly #lights = new Lights();
   #why = '';
   /** Whether a change of the configuration file is waited for. */
   #waiting = false;
@@ -55,6 +60,7 @@ export class Appliance implements Managed {
     // Services under their own users pass through to their own folders; what is here is for the owner's eyes.
     mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     const line = (service: string, text: string) => this.#passOn(service, text);
+    this.#host = new HostNetwork(stateDirectory, line);
     this.#services = new ServiceSet({ stateDirectory, log, line, changed: () => {} });
     this.#configurations = new Configurations({
       store: new ConfigStore(`${stateDirectory}/config`),
@@ -104,7 +110,7 @@ export class Appliance implements Managed {
     return {
       config: this.#loaded?.config ?? null,
       devices: Object.fromEntries(view?.placement.devices ?? []),
-      hostProblems: view?.problems ?? [],
+      hostProblems: this.#host.problems(),
       disk: diskFacts(this.#options.stateDirectory),
       configProblem: this.#configProblem(),
     };
@@ -139,10 +145,11 @@ export class Appliance implements Managed {
     return applianceStatus({
       version,
       uptimeSeconds: Math.floor(performance.now() / 1000),
+      notes: mappingNotes(this.#loaded?.config.peers ?? []),
       configFile: this.#options.configFile,
       residentOctets: 0,
       configProblem: this.#configProblem(),
-      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...(this.#host.view?.problems ?? [])],
+      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...this.#host.problems()],
       configuration: this.#configurations.status(),
       zones: Object.fromEntries(this.#host.view?.placement.devices ?? []),
       tunnel,
@@ -158,6 +165,7 @@ export class Appliance implements Managed {
     this.#configurations.close();
     this.#monitor?.close();
     await this.#services.stop();
+    await this.#host.close();
   }
 
   #readFile(): Source | null {
@@ -180,6 +188,8 @@ export class Appliance implements Managed {
 
   #configProblem(): string | null {
     if (this.#fileProblem === null) return this.#configurations.problem();
+    const enrolling = this.#options.enrolling?.() ?? null;
+    if (enrolling !== null) return enrolling;
     const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
     const problem = this.#fileProblem.replaceAll('\n', '; ');
     return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
@@ -246,9 +256,16 @@ export class Appliance implements Managed {
 
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
+    // A portal has no LAN whose names anybody could miss, but thousands of boxes to describe: once is enough.
+    if (this.#loaded?.config.role === 'portal' && this.#why !== '') {
+      if (this.#configurations.status().state === 'settled') this.#services.remember();
+      return;
+    }
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status, this.#wan(status));
+    const wan = this.#wan(status);
+    this.#lights.show(patternOf(status, wan.state));
+    const text = whyText(status, wan);
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {

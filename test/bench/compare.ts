@@ -12,14 +12,14 @@ export interface CompareOptions {
 
 const thorough: Effort = {
   tcpSeconds: 2,
-  fourStreams: true,
-  pings: 250,
-  search: { seconds: 0.7, precision: 1.08, tries: 2 },
+  fourStreamSeconds: 1,
+  pings: 200,
+  search: { seconds: 0.6, precision: 1.08, tries: 2 },
   largePackets: true,
 };
 const quick: Effort = {
   tcpSeconds: 1,
-  fourStreams: false,
+  fourStreamSeconds: 0,
   pings: 100,
   search: { seconds: 0.4, precision: 1.2, tries: 1 },
   largePackets: false,

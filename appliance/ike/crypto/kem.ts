@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, decapsulate, encapsulate } from 'nod
 import { concat, fromHex } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
 import { Secret } from '../../lib/secret.ts';
+import { withoutStacks } from './raw-key.ts';
 
 /*
  * ML-KEM-768 (FIPS 203) as an additional key exchange: the initiator sends an encapsulation key, the responder a
@@ -24,7 +25,7 @@ export interface KemKey {
 export function generateKemKey(random: Env['random']): KemKey {
   const seed = random(seedLength);
   const encoded = Buffer.from(concat(seedPrefix, seed));
-  const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
+  const privateKey = withoutStacks(() => createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' }));
   encoded.fill(0);
   seed.fill(0);
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
@@ -42,7 +43,8 @@ export function encapsulateTo(
   if (publicValue.length !== encapsulationKeyLength) return null;
   try {
     const der = Buffer.from(concat(publicPrefix, publicValue));
-    const { sharedKey, ciphertext } = encapsulate(createPublicKey({ key: der, format: 'der', type: 'spki' }));
+    const key = withoutStacks(() => createPublicKey({ key: der, format: 'der', type: 'spki' }));
+    const { sharedKey, ciphertext } = encapsulate(key);
     return { ciphertext: new Uint8Array(ciphertext), shared: new Secret(new Uint8Array(sharedKey)) };
   } catch {
     return null;
