@@ -6,8 +6,10 @@ import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
 import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
+import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
+import { selector } from './selectors.ts';
 import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
@@ -77,6 +79,11 @@ const espAlgorithms = z.strictObject({
 const usualIke = ikeAlgorithms.parse({});
 const usualEsp = espAlgorithms.parse({});
 
+/** An address, or a domain name. */
+const gateway = z
+  .string()
+  .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
+
 const peer = z
   .strictObject({
     name,
@@ -92,9 +99,24 @@ const peer = z
     localId: identityText.optional(),
     /** Mixed into the keys, for a peer without ML-KEM. */
     ppk: ppkSchema.optional(),
+    /** A child SA for each, in place of one for all: what of our networks (all of them when not given) with what of `networks`. */
+    children: z
+      .array(
+        z.strictObject({
+          local: z.array(selector).min(1).max(64).optional(),
+          remote: z.array(selector).min(1).max(64),
+        }),
+      )
+      .max(32)
+      .default([]),
+    /** As a home: call another gateway if this one says so (RFC 5685). */
+    followRedirects: z.boolean().default(true),
+    /** As a portal: the gateway to which this box is sent. */
+    redirectTo: gateway.optional(),
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,
+    map: mapSchema,
     ike: ikeAlgorithms.default(() => usualIke),
     esp: espAlgorithms.default(() => usualEsp),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
@@ -151,6 +173,8 @@ const config = z
       certificate: certificateSchema.optional(),
     }),
     tunnel,
+    /** As a portal: the gateway to which every box is sent that can be, such as while this one is emptied for repair. */
+    redirectTo: gateway.optional(),
     peers: z.array(peer).max(20_000).default([]),
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),
@@ -187,6 +211,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkMapping(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
     checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 

@@ -37,6 +37,7 @@ export function tunnelSlice({
       dns: undefined,
       ntp: undefined,
       peers: config.peers.map(withoutSecrets),
+      zones: config.zones.map(({ pppoe: _, ...zone }) => zone),
     },
     privateKey: privateKey?.reveal() ?? null,
     sharedSecrets: revealed(sharedSecrets),

@@ -1,6 +1,7 @@
 /** Which interface belongs to which zone, and which ordered pairs of zones may talk. What is not said is denied. */
 import { z } from 'zod';
 import { canonicalIp, familyOf, formatPrefix, type Prefix, prefixOf } from '../lib/ip.ts';
+import { Secret } from '../lib/secret.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
 
 /**
@@ -35,6 +36,16 @@ const zoneName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a zone name of lower-case letters, digits and dashes');
 
+/** What the provider's letter says. Text without line ends or control characters: it goes into a file of words. */
+const pppoeText = z.string().regex(/^[^\p{Cc}]{1,128}$/u, 'expected 1 to 128 characters without line ends');
+
+const pppoe = z.strictObject({
+  user: pppoeText,
+  password: pppoeText.transform((text) => new Secret(new TextEncoder().encode(text))),
+  /** Where one line carries several services (RFC 2516 Appendix A); the only one when left out. */
+  service: pppoeText.optional(),
+});
+
 const zone = z
   .strictObject({
     name: zoneName,
@@ -50,7 +61,8 @@ const zone = z
     port: z.int().min(1).max(64).optional(),
     vlan: z.int().min(1).max(4094).optional(),
     /** `kept`: the addresses are somebody else's business, such as the distribution's network configuration. */
-    addressing: z.enum(['static', 'dhcp', 'kept']).default('kept'),
+    addressing: z.enum(['static', 'dhcp', 'pppoe', 'kept']).default('kept'),
+    pppoe: pppoe.optional(),
     addresses: z.array(parsed(parseOwnAddress)).max(8).default([]),
     /** Routers of a wild side with static addresses, at most one of each family. */
     gateways: z.array(address).max(2).default([]),
@@ -69,8 +81,12 @@ const zone = z
     'addresses: static needs at least one',
   )
   .refine(
-    (value) => value.kind === 'wild' || value.addressing !== 'dhcp',
+    (value) => value.kind === 'wild' || (value.addressing !== 'dhcp' && value.addressing !== 'pppoe'),
     'addressing: only a wild side can ask for its address',
+  )
+  .refine(
+    (value) => (value.addressing === 'pppoe') === (value.pppoe !== undefined),
+    'pppoe: expected with addressing "pppoe", and only with it',
   )
   .refine(
     (value) => value.kind === 'wild' || value.addresses.length > 0,

@@ -63,6 +63,36 @@ test('a home with work and kids', () => matchesGolden('home', textOf(home)));
 test('two employers whose networks overlap, ssh outside, local breakout', () =>
   matchesGolden('two-employers', textOf(two)));
 
+/** A home inside the company's own range, and a second employer with the same one. */
+const mapped = {
+  ...home,
+  tunnel: { networks: ['10.1.5.0/24', 'fd77:1::/64'] },
+  peers: [
+    {
+      ...peer('first', ['10.1.0.0/16']),
+      map: {
+        theirs: [{ network: '10.1.0.0/16', as: '172.30.0.0/16' }],
+        ours: [{ network: '10.1.5.0/24', as: '10.99.1.0/24' }],
+      },
+    },
+    {
+      ...peer('second', ['10.1.0.0/16', 'fd01:1::/64']),
+      map: {
+        theirs: [
+          { network: '10.1.0.0/16', as: '172.31.0.0/16' },
+          { network: 'fd01:1::/64', as: 'fd99:1::/64' },
+        ],
+        ours: [{ network: '10.1.5.0/24', as: '10.99.2.0/24' }],
+      },
+    },
+  ],
+  zones: [
+    { name: 'wild', kind: 'wild', interface: 'wan' },
+    { name: 'work', kind: 'work', interface: 'lan', addresses: ['10.1.5.1/24', 'fd77:1::1/64'] },
+  ],
+};
+test('networks that both sides use, mapped one for one', () => matchesGolden('mapped', textOf(mapped)));
+
 test('a zone whose interface is not there has no rules at all', () => {
   const text = firewallText(parseConfig(home), new Map([['wild', 'wan']]));
   assert.doesNotMatch(text, /kids|"lan"/);

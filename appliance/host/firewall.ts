@@ -8,10 +8,12 @@
  * Inner addresses (of our own zones, and of what lies behind the tunnels) never pass the wild side in the clear, in
  * either direction, whatever a DHCP server or a router there claims (the TunnelCrack class of attacks).
  */
+import { networksSeen } from '../config/mapping.ts';
 import type { Config } from '../config/schema.ts';
 import type { PolicyRow, Zone } from '../config/zones.ts';
 import { familyOf, type Prefix } from '../lib/ip.ts';
 import { listenerRules } from './listeners.ts';
+import { mappingChains } from './mapping.ts';
 import { addressMatches, block, inSet, networkSet, prefixesByFamily, quoted, setMatches } from './nft-text.ts';
 
 /** The interface of each zone, by the zone's name. A zone whose interface is not known has no rules: it is shut. */
@@ -48,6 +50,7 @@ export function firewallText(config: Config, devices: Devices): string {
       'type nat hook postrouting priority srcnat; policy accept;',
       ...masqueradeRules(facts, inside),
     ]),
+    ...mappingChains(config),
   ];
   // Naming the table first makes the deletion right whether or not there is one.
   return [
@@ -85,7 +88,7 @@ function tunnelPorts({ config }: Facts): string {
 function innerPrefixes({ config, zones }: Facts): Prefix[] {
   return [
     ...zones.filter(({ kind }) => kind === 'work').flatMap(networksOf),
-    ...config.peers.flatMap(({ networks }) => networks).filter(({ length }) => length > 0),
+    ...config.peers.flatMap(networksSeen).filter(({ length }) => length > 0),
   ];
 }
 

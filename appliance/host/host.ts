@@ -1,10 +1,11 @@
 /** The host's network as the configuration wants it: addresses, settings and firewall, applied whole and idempotently. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Config } from '../config/schema.ts';
-import { addressCommands, networkdFiles, sysctlsFor } from './addresses.ts';
+import { addressCommands, sysctlsFor } from './addresses.ts';
+import { type ClientLine, WildClients } from './client-runner.ts';
+import { wildClients } from './clients.ts';
 import { firewallText, tableName } from './firewall.ts';
 import { type Link, type Placement, placeZones } from './interfaces.ts';
 import { readLinks, readRouters } from './links.ts';
@@ -12,8 +13,6 @@ import { applyFirewall, firewallPresent } from './nft.ts';
 import { overlapProblems } from './overlap.ts';
 
 const run = promisify(execFile);
-const networkdFolder = '/run/systemd/network';
-const networkdFile = /^05-moat-.*\.network$/;
 
 export interface HostView {
   readonly links: readonly Link[];
@@ -24,8 +23,16 @@ export interface HostView {
 }
 
 export class HostNetwork {
+  readonly #folder: (zone: string) => string;
+  readonly #clients: WildClients;
   #rules = '';
   #view: HostView | null = null;
+
+  /** `line` hears what the wild side's clients say. */
+  constructor(stateDirectory: string, line: ClientLine) {
+    this.#folder = (zone) => `${stateDirectory}/wild/${zone}`;
+    this.#clients = new WildClients(this.#folder, line);
+  }
 
   get view(): HostView | null {
     return this.#view;
@@ -36,6 +43,16 @@ export class HostNetwork {
     const links = this.#view?.links.filter(({ name }) => name !== tunnel.interface) ?? [];
     const routers = this.#view?.routers.filter((router) => !router.endsWith(` ${tunnel.interface}`)) ?? [];
     return JSON.stringify([links, routers]);
+  }
+
+  /** Sentences, of now. */
+  problems(): string[] {
+    return [...this.#clients.problems(), ...(this.#view?.problems ?? [])];
+  }
+
+  /** Ends the wild side's clients; rules and addresses stay. */
+  async close(): Promise<void> {
+    await this.#clients.close();
   }
 
   /** Reads what is there and changes nothing. @throws {Error} with a sentence. */
@@ -49,7 +66,7 @@ export class HostNetwork {
 
   /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
   async apply(config: Config): Promise<void> {
-    const { links, placement } = await this.look(config);
+    const { links: before, placement } = await this.look(config);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);
       if (rules !== this.#rules || !(await firewallPresent(tableName))) {
@@ -57,10 +74,20 @@ export class HostNetwork {
         this.#rules = rules;
       }
       writeSysctls(sysctlsFor(config.zones, placement));
-      await ipBatch(addressCommands(config.zones, placement, links));
-      await applyNetworkd(networkdFiles(config.zones, placement));
     }
+    const clients = wildClients(config.zones, placement, this.#folder);
+    // A client that ends takes its addresses and routes along.
+    const links = (await this.#clients.endOthers(clients)) ? (await this.look(config)).links : before;
+    await ipBatch(addressCommands(config.zones, placement, links));
+    this.#clients.start(clients, addressed(placement, links));
   }
+}
+
+/** Zones whose interface has an address of the world. */
+function addressed({ devices }: Placement, links: readonly Link[]): ReadonlySet<string> {
+  const has = (device: string) =>
+    links.some(({ name, addresses }) => name === device && addresses.some(({ scope }) => scope === 'global'));
+  return new Set([...devices].flatMap(([zone, device]) => (has(device) ? [zone] : [])));
 }
 
 /** An interface that is not there has no settings; it gets them when it comes. */
@@ -80,24 +107,5 @@ async function ipBatch(lines: readonly string[]): Promise<void> {
   } catch (error) {
     const [first = ''] = String((error as { stderr?: string }).stderr ?? error).split('\n');
     throw new Error(`the addresses could not be set: ${first}`);
-  }
-}
-
-async function applyNetworkd(files: Readonly<Record<string, string>>): Promise<void> {
-  const present = existsSync(networkdFolder)
-    ? readdirSync(networkdFolder).filter((name) => networkdFile.test(name))
-    : [];
-  const stale = present.filter((name) => !(name in files));
-  const changed = Object.entries(files).filter(
-    ([name, text]) => !present.includes(name) || readFileSync(join(networkdFolder, name), 'utf8') !== text,
-  );
-  if (stale.length === 0 && changed.length === 0) return;
-  mkdirSync(networkdFolder, { recursive: true });
-  for (const name of stale) rmSync(join(networkdFolder, name));
-  for (const [name, text] of changed) writeFileSync(join(networkdFolder, name), text, { mode: 0o644 });
-  try {
-    await run('networkctl', ['reload'], { timeout: 10_000 });
-  } catch {
-    throw new Error('the wild side gets no address: systemd-networkd, which asks for it, does not run');
   }
 }

@@ -69,6 +69,12 @@ export interface Lifetimes {
   readonly ikeRekeySeconds: number;
 }
 
+/** What one child SA is for. */
+export interface ChildPolicy {
+  readonly localSelectors: readonly Selector[];
+  readonly remoteSelectors: readonly Selector[];
+}
+
 /** One peer that we call or accept. Everything the core needs to know of it; it never looks elsewhere. */
 export interface Peer {
   /** Unique name for reports and commands. */
@@ -89,6 +95,12 @@ export interface Peer {
   /** What we ask for as initiator and allow as responder; narrowed by the peer's wishes (RFC 7296 2.9). */
   readonly localSelectors: readonly Selector[];
   readonly remoteSelectors: readonly Selector[];
+  /** A child SA for each, in place of one for the selectors above. */
+  readonly children?: readonly ChildPolicy[];
+  /** As initiator: go to another gateway if this one says so (RFC 5685). */
+  readonly followRedirects?: boolean;
+  /** As responder: the gateway, an address or a name, to which this peer is sent. */
+  readonly redirectTo?: string;
   /** As initiator: make the IKE SA first and the child SAs by CREATE_CHILD_SA, if the peer can (RFC 6023). */
   readonly childless?: boolean;
   readonly lifetimes: Lifetimes;
@@ -113,6 +125,8 @@ export interface EndpointOptions {
   readonly natTraversalPort: number;
   /** The time of day in milliseconds since 1970, by which certificates are valid or not; `now` is that of `Env`. */
   readonly timeOfDay: (now: number) => number;
+  /** Outlives restarts, so that a peer learns of one at once (RFC 6290); 32 octets. */
+  readonly crashSecret?: Uint8Array;
 }
 
 export type IkeEvent =
@@ -120,7 +134,9 @@ export type IkeEvent =
   /** The time of `wakeAt()` has come. */
   | { readonly kind: 'wake' }
   /** Begin an IKE SA with this peer over this path (ports 500 to 500, or 4500 to 4500). */
-  | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path }
+  | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path; readonly redirectedFrom?: string }
+  /** Send every peer that can to another gateway, those that are up and those that call (RFC 5685); null: no more. */
+  | { readonly kind: 'redirect'; readonly gateway: string | null }
   /** Rekey now: every child SA of the peer, or its IKE SA. */
   | { readonly kind: 'rekey'; readonly peer: string; readonly what: 'child' | 'ike' }
   /** Our address, or the way to the peer, has changed: take its SAs along (RFC 4555). Only the addresses of `path` count. */
@@ -150,6 +166,8 @@ export type Failure =
   | 'authenticationFailed' // the peer refuses our proof, or knows no such identity
   | 'peerAuthenticationFailed' // the peer's proof does not fit the pinned key or shared secret
   | 'peerIdentityMismatch'
+  | 'redirected' // the peer has sent us to another gateway
+  | 'redirectLoop' // and that too often
   | 'ppkRequired' // one end insists on a PPK that the other has not
   | 'certificateTime' // the peer's certificate has expired or is not valid yet; or our clock is wrong
   | 'certificateRefused' // no trusted authority stands behind the peer's certificate, or it was revoked, or is not for this
@@ -166,6 +184,8 @@ export type IkeReport =
   | { readonly kind: 'ikeEstablished'; readonly peer: string; readonly rekeyed: boolean }
   | { readonly kind: 'childEstablished'; readonly peer: string; readonly tunnel: number; readonly rekeyed: boolean }
   | { readonly kind: 'childClosed'; readonly peer: string; readonly tunnel: number }
+  /** To be called there instead, an address or a name; `from` is the gateway that said so. */
+  | { readonly kind: 'redirected'; readonly peer: string; readonly gateway: string; readonly from: string }
   | { readonly kind: 'ikeClosed'; readonly peer: string; readonly failure: Failure | null; readonly detail: string }
   /** Before an SA exists: no IKE SA came of an `initiate`, or a stranger was refused (`peer` is then null). */
   | {

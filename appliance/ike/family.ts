@@ -22,14 +22,21 @@ export type ChildPhase =
   | 'deleteWanted'
   | 'deleting';
 
-export interface Child {
+/** What a child SA is by the exchange that made it. */
+export interface ChildTerms {
   readonly tunnel: number;
+  /** Which of the peer's policies it serves (`policies.ts`). */
+  readonly policy: number;
   readonly spiIn: number;
   readonly spiOut: number;
   readonly suite: EspSuite;
-  readonly quantumSafe: QuantumSafety | null;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
+  readonly rekeys: number;
+}
+
+export interface Child extends ChildTerms {
+  readonly quantumSafe: QuantumSafety | null;
   /** False for one that lost a collision: the data plane never sees it. */
   readonly installed: boolean;
   readonly aggfrag: boolean;
@@ -39,7 +46,6 @@ export interface Child {
   readonly rekeyAt: number;
   readonly hardAt: number;
   readonly retireAt: number;
-  readonly rekeys: number;
 }
 
 /**
@@ -53,12 +59,12 @@ export interface Family {
   heir: string | null;
   children: readonly Child[];
   lingering: readonly { readonly spi: number; readonly at: number }[];
-  /** When a new child is asked for after the last one went. */
+  /** From when on the caller asks for child SAs that are missing. */
   recreateAt: number;
 }
 
 export function newFamily(owner: string): Family {
-  return { owner, heir: null, children: [], lingering: [], recreateAt: Number.POSITIVE_INFINITY };
+  return { owner, heir: null, children: [], lingering: [], recreateAt: Number.NEGATIVE_INFINITY };
 }
 
 /** What `install` needs of an IKE SA. */
@@ -70,18 +76,12 @@ export interface Host {
   readonly family: Family;
 }
 
-export interface NewChild {
-  readonly tunnel: number;
-  readonly spiIn: number;
-  readonly spiOut: number;
-  readonly suite: EspSuite;
-  readonly local: readonly Selector[];
-  readonly remote: readonly Selector[];
+/** One that is about to be installed. */
+export interface NewChild extends ChildTerms {
   readonly features: ChildFeatures;
   readonly keys: ChildKeys;
   /** We began the exchange that made it. */
   readonly initiator: boolean;
-  readonly rekeys: number;
   readonly activate: OutboundSa['activate'];
 }
 
@@ -101,7 +101,7 @@ export function addLostChild(host: Host, child: NewChild, turn: Turn): void {
 }
 
 function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): void {
-  const { tunnel, spiIn, spiOut, suite, local, remote, rekeys } = child;
+  const { tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys } = child;
   const life = host.peer.lifetimes.childRekeySeconds * 1000;
   const times = {
     createdAt: turn.now,
@@ -117,18 +117,10 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
     aggfrag,
     encapsulation,
     quantumSafe: suite.additionalKeyExchange ?? host.channel.quantumSafe,
-    tunnel,
-    spiIn,
-    spiOut,
-    suite,
-    local,
-    remote,
-    rekeys,
-    phase,
+    ...{ tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys, phase },
     ...times,
   };
   host.family.children = [...host.family.children, added];
-  host.family.recreateAt = Number.POSITIVE_INFINITY;
 }
 
 function directions(host: Host, child: NewChild, turn: Turn): { inbound: InboundSa; outbound: OutboundSa } {

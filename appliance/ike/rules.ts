@@ -57,10 +57,13 @@ export function violation(header: Header, payloads: readonly Payload[]): Violati
   return null;
 }
 
+/** RFC 7296 2.6, RFC 5685 3. */
+export const statusRefusals: readonly number[] = [notifyTypes.COOKIE, notifyTypes.REDIRECT];
+
 /** An answer that refuses the exchange as a whole: an error, or a demand for a cookie. */
 function isRefusal(header: Header, payloads: readonly Payload[]): boolean {
   const initial = header.exchange === exchangeTypes.IKE_SA_INIT;
   return notifies(payloads).some(
-    ({ notify }) => notify < firstStatusNotify || (initial && notify === notifyTypes.COOKIE),
+    ({ notify }) => notify < firstStatusNotify || (initial && statusRefusals.includes(notify)),
   );
 }

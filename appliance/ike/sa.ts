@@ -11,8 +11,8 @@ import { onCheckAnswer, onUpdateAnswer } from './exchanges/mobike.ts';
 import { onChildAnswer } from './exchanges/rekey-child.ts';
 import { onIkeAnswer } from './exchanges/rekey-ike.ts';
 import { fail, onInitAnswer } from './exchanges/sa-init.ts';
-import { exchangeTypes, notifyTypes, protocols } from './numbers.ts';
-import { type Violation, violation } from './rules.ts';
+import { exchangeTypes, protocols } from './numbers.ts';
+import { statusRefusals, type Violation, violation } from './rules.ts';
 import {
   type Authentic,
   type AuthSent,
@@ -101,7 +101,7 @@ function receiveInit(state: InitSent, raw: Raw, turn: Turn): IkeState {
   const payloads = decodePayloads(header.nextPayload, new Reader(raw.bytes.subarray(headerLength)));
   const message = { ...raw, payloads };
   if (violation(header, payloads) !== null) return ignore(state, 'payloadRules', turn);
-  const refusal = notifies(payloads).some(({ notify }) => notify < 16384 || notify === notifyTypes.COOKIE);
+  const refusal = notifies(payloads).some(({ notify }) => notify < 16384 || statusRefusals.includes(notify));
   const zero = header.spiResponder.every((octet) => octet === 0);
   if (!refusal && zero) return ignore(state, 'noResponderSpi', turn);
   return onInitAnswer(state, message, turn);

@@ -39,6 +39,8 @@ export interface Abilities {
   readonly fragmentation: boolean;
   /** Takes an IKE_AUTH without a child SA; only responders say so (RFC 6023). */
   readonly childless: boolean;
+  /** Goes to another gateway when it is told to (RFC 5685); only initiators say so. */
+  readonly redirects: boolean;
   /** Both ends said USE_PPK (RFC 8784). */
   readonly ppk: boolean;
   /** What it takes in signatures (RFC 7427 4). */
@@ -90,6 +92,7 @@ export interface InitSent {
   readonly nonce: Uint8Array;
   readonly keyPair: KeyPair;
   readonly cookie: Uint8Array | null;
+  readonly redirectedFrom: string | null;
   readonly sent: Sent;
   /** How often the peer made us begin again (COOKIE, INVALID_KE_PAYLOAD); bounded. */
   readonly restarts: number;
@@ -150,6 +153,7 @@ interface ChildTask {
   readonly sent: Sent;
   /** Inbound SPI of the child that is rekeyed; null: a new one, because the last is gone. */
   readonly replaces: number | null;
+  readonly policy: number;
   readonly tunnel: number;
   readonly spi: number;
   readonly nonce: Uint8Array;
@@ -187,6 +191,12 @@ interface CheckTask {
   readonly cookie: Uint8Array;
 }
 
+/** A notify that needs no answer but that it came. */
+interface ToldTask {
+  readonly kind: 'told';
+  readonly sent: Sent;
+}
+
 interface LivenessTask {
   readonly kind: 'liveness';
   readonly sent: Sent;
@@ -202,7 +212,7 @@ interface FollowUpTask {
     | { readonly kind: 'ike'; readonly task: IkeTask; readonly draft: IkeDraft };
 }
 
-export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | LivenessTask;
+export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | ToldTask | LivenessTask;
 
 /** What the task makes anew, whichever of its exchanges is under way; null if it is no rekey. */
 export function rekeyOf(task: Task): ChildTask | IkeTask | null {
@@ -260,6 +270,12 @@ export interface Established {
   readonly checkWanted: boolean;
   /** The peer says that it has no other SA with us (RFC 7296 2.4). */
   readonly initialContact: boolean;
+  /** Where the peer is to be sent as soon as the window allows. */
+  readonly redirect: string | null;
+  /** By which the peer shows that it was restarted (RFC 6290). */
+  readonly crashToken: Uint8Array | null;
+  /** Ours for this SA is not told yet: the SA is of a rekey that we began. */
+  readonly tokenWanted: boolean;
   readonly createdAt: number;
   readonly rekeyAt: number;
   readonly hardAt: number;

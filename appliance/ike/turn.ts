@@ -20,6 +20,10 @@ export interface World {
   /** Some peer has a PPK; and by what peers are to prove themselves who have certificates. */
   usesPpk(): boolean;
   trusts(): readonly RemoteAuth[];
+  /** The gateway to which everybody is sent. */
+  redirectsTo(): string | null;
+  /** Whether that peer may send us elsewhere once more. */
+  mayFollow(peer: string, now: number): boolean;
   /** Takes in an IKE SA that a rekey made. */
   spawn(state: Established | Closing): void;
   count(reason: string): void;

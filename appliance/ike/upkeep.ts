@@ -2,12 +2,14 @@ import type { Path } from '../lib/net.ts';
 import { abandonPending, beginClosing, drop, owns } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { failAuth } from './exchanges/auth-initiator.ts';
-import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
+import { beginChildDelete, beginLiveness, beginToken } from './exchanges/informational.ts';
 import { beginCheck, beginUpdate } from './exchanges/mobike.ts';
+import { beginRedirect } from './exchanges/redirect.ts';
 import { beginChild } from './exchanges/rekey-child.ts';
 import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
 import { amendChild, type Child, removeLingering } from './family.ts';
+import { missingPolicy } from './policies.ts';
 import { nextRetry, retryDeadline, type Sent } from './retransmit.ts';
 import {
   type AuthSent,
@@ -52,7 +54,7 @@ function wakeEstablished(state: Established): number {
   if (!own) return Math.min(state.retireAt, pending);
   // While the peer rekeys, only what cannot wait is begun by us.
   const rekeys = state.pending === null ? [state.rekeyAt, recreateAt(state)] : [];
-  if (state.updateWanted || state.checkWanted) return 0;
+  if (state.updateWanted || state.checkWanted || state.redirect !== null || state.tokenWanted) return 0;
   const children = family.children.map((child) => wakeChild(child, state.pending === null));
   return Math.min(lingering, pending, state.hardAt, livenessAt(state), ...rekeys, ...children);
 }
@@ -69,9 +71,9 @@ function livenessAt(state: Established): number {
   return seconds > 0 ? state.heardAt + seconds * 1000 : never;
 }
 
-/** Only one end asks for a new child, so that there are not two: the initiator of the IKE SA. */
+/** Only one end asks for a new child, so that there are not two: the one that called. */
 function recreateAt(state: Established): number {
-  return state.channel.initiator && state.family.children.length === 0 ? state.family.recreateAt : never;
+  return state.caller && missingPolicy(state) !== null ? state.family.recreateAt : never;
 }
 
 export function tend(state: IkeState, turn: Turn): IkeState {
@@ -154,6 +156,8 @@ function beginWork(state: Established, turn: Turn): IkeState {
   const { now } = turn;
   if (state.updateWanted) return beginUpdate(state, turn);
   if (state.checkWanted) return beginCheck(state, turn);
+  if (state.redirect !== null) return beginRedirect(state, turn);
+  if (state.tokenWanted) return beginToken(state, turn);
   if (now >= state.hardAt) {
     return beginClosing(
       state,
@@ -176,5 +180,6 @@ function beginRekey(state: Established, turn: Turn): Established | null {
   if (now >= state.rekeyAt) return beginIkeRekey(state, turn);
   const due = state.family.children.find((child) => child.phase === 'live' && now >= child.rekeyAt);
   if (due !== undefined) return beginChild(state, due, turn);
-  return now >= recreateAt(state) ? beginChild(state, null, turn) : null;
+  const policy = missingPolicy(state);
+  return policy !== null && now >= recreateAt(state) ? beginChild(state, { policy }, turn) : null;
 }

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'no
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type LoadedConfig, loadSource, readSource } from '../config/files.ts';
+import { mappingNotes } from '../config/mapping.ts';
 import { ConfigError } from '../config/problems.ts';
 import { ConfigStore, type Source } from '../config/store.ts';
 import { HostNetwork } from '../host/host.ts';
@@ -38,7 +39,7 @@ export class Appliance implements Managed {
   readonly #options: ApplianceOptions;
   readonly #log: Logger;
   readonly #services: ServiceSet;
-  readonly #host = new HostNetwork();
+  readonly #host: HostNetwork;
   readonly #configurations: Configurations;
   #loaded: LoadedConfig | null = null;
   #fileProblem: string | null = null;
@@ -57,6 +58,7 @@ export class Appliance implements Managed {
     // Services under their own users pass through to their own folders; what is here is for the owner's eyes.
     mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     const line = (service: string, text: string) => this.#passOn(service, text);
+    this.#host = new HostNetwork(stateDirectory, line);
     this.#services = new ServiceSet({ stateDirectory, log, line, changed: () => {} });
     this.#configurations = new Configurations({
       store: new ConfigStore(`${stateDirectory}/config`),
@@ -106,7 +108,7 @@ export class Appliance implements Managed {
     return {
       config: this.#loaded?.config ?? null,
       devices: Object.fromEntries(view?.placement.devices ?? []),
-      hostProblems: view?.problems ?? [],
+      hostProblems: this.#host.problems(),
       disk: diskFacts(this.#options.stateDirectory),
       configProblem: this.#configProblem(),
     };
@@ -141,10 +143,11 @@ export class Appliance implements Managed {
     return applianceStatus({
       version,
       uptimeSeconds: Math.floor(performance.now() / 1000),
+      notes: mappingNotes(this.#loaded?.config.peers ?? []),
       configFile: this.#options.configFile,
       residentOctets: 0,
       configProblem: this.#configProblem(),
-      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...(this.#host.view?.problems ?? [])],
+      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...this.#host.problems()],
       configuration: this.#configurations.status(),
       zones: Object.fromEntries(this.#host.view?.placement.devices ?? []),
       tunnel,
@@ -160,6 +163,7 @@ export class Appliance implements Managed {
     this.#configurations.close();
     this.#monitor?.close();
     await this.#services.stop();
+    await this.#host.close();
   }
 
   #readFile(): Source | null {

@@ -3,6 +3,7 @@
  * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
  */
 import { randomBytes } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
@@ -15,6 +16,7 @@ import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ik
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
 import { Calls } from './calls.ts';
+import { crashSecret } from './crash-secret.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
@@ -161,7 +163,12 @@ export class TunnelService {
 
   #makeEndpoint(): IkeEndpoint {
     const natTraversalPort = this.#loaded.config.tunnel.ports.natTraversal;
-    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort, timeOfDay: () => Date.now() });
+    const endpoint = createIkeEndpoint({
+      ...endpointOptions,
+      natTraversalPort,
+      timeOfDay: () => Date.now(),
+      ...crashSecret(this.#loaded),
+    });
     this.#setPeers(endpoint);
     return endpoint;
   }
@@ -170,6 +177,8 @@ export class TunnelService {
     const peers = ikePeers(this.#loaded);
     for (const peer of peers) endpoint.setPeer(peer);
     this.#revocation.configure(this.#loaded, peers);
+    const gateway = this.#loaded.config.redirectTo ?? null;
+    this.#perform(endpoint.step({ kind: 'redirect', gateway }, this.#env()));
   }
 
   #open(): void {
@@ -264,12 +273,25 @@ export class TunnelService {
     this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(at - performance.now())));
   }
 
-  async #call(peer: string, address: string): Promise<void> {
+  /** RFC 5685: the gateway names another one, by address or by name. */
+  async #redirected(peer: string, gateway: string, from: string): Promise<void> {
+    try {
+      const { address } = await lookup(gateway);
+      this.#calls.redirected(peer, address, this.#env());
+      await this.#call(peer, address, from);
+    } catch (error) {
+      const detail = `it sent us to ${gateway}, a name without address: ${(error as NodeJS.ErrnoException).code}`;
+      this.#lost(peer, 'noAnswer', detail, from);
+    }
+  }
+
+  async #call(peer: string, address: string, redirectedFrom: string | null = null): Promise<void> {
     const { ike } = this.#loaded.config.tunnel.ports;
     try {
       const local = { address: await sourceAddressFor(address), port: ike };
       this.#log.info({ peer, address }, 'calling');
-      this.#step({ kind: 'initiate', peer, path: { local, remote: { address, port: ike } } });
+      const path = { local, remote: { address, port: ike } };
+      this.#step({ kind: 'initiate', peer, path, ...(redirectedFrom === null ? {} : { redirectedFrom }) });
     } catch (error) {
       const detail = `no route from here: ${(error as NodeJS.ErrnoException).code}`;
       this.#lost(peer, 'noAnswer', detail, address);
@@ -304,6 +326,10 @@ export class TunnelService {
         // A DELETE that we asked for ourselves: the peer is called again like after any other end.
         this.#lost(report.peer, report.failure ?? 'peerClosed', report.detail, null);
         return;
+      case 'redirected':
+        this.#calls.redirected(report.peer, report.gateway, this.#env());
+        void this.#redirected(report.peer, report.gateway, report.from);
+        return;
       case 'failed':
         if (report.peer !== null) this.#lost(report.peer, report.failure, report.detail, report.path.remote.address);
         return;
@@ -316,6 +342,8 @@ export class TunnelService {
     // `replaced` is the end of an old SA whose successor is already there.
     if (failure === 'replaced') return;
     this.#upSince.delete(peer);
+    // The call of the other gateway is under way.
+    if (failure === 'redirected' && config.addresses.length > 0) return;
     this.#failures.set(peer, {
       failure,
       facts: {

@@ -22,6 +22,17 @@ export interface Connection {
   /** Seconds; 0: never by itself. */
   readonly ikeRekeySeconds?: number;
   readonly childRekeySeconds?: number;
+  /** `net` when not given. */
+  readonly childName?: string;
+  /** Further lines of the connection, and of its child: whatever swanctl.conf knows. */
+  readonly lines?: readonly string[];
+  readonly childLines?: readonly string[];
+}
+
+/** Of the daemon as a whole. */
+export interface DaemonOptions {
+  /** Lines of `charon-systemd { }` in strongswan.conf. */
+  readonly lines?: readonly string[];
 }
 
 const plugins = [
@@ -30,8 +41,8 @@ const plugins = [
   'kernel-libipsec kernel-netlink socket-default vici updown',
 ].join(' ');
 
-const daemonSettings = `charon-systemd {
-  load = ${plugins}
+const daemonSettings = (lines: readonly string[]) => `charon-systemd {
+${indented('  ', lines)}  load = ${plugins}
   # The journal is not there; everything goes into the run's log.
   journal {
     default = -1
@@ -55,14 +66,18 @@ const daemonSettings = `charon-systemd {
 `;
 
 /** Writes what belongs below / of an instance: settings, connections, keys. */
-export function writeConfiguration(folder: string, connections: Readonly<Record<string, Connection>>): void {
+export function writeConfiguration(
+  folder: string,
+  connections: Readonly<Record<string, Connection>>,
+  { lines = [] }: DaemonOptions = {},
+): void {
   const write = (path: string, text: string) => {
     const file = join(folder, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text, { mode: 0o600 });
   };
   const names = Object.entries(connections);
-  write('etc/strongswan.conf', daemonSettings);
+  write('etc/strongswan.conf', daemonSettings(lines));
   const body = names.map(([name, connection]) => connectionText(name, connection)).join('');
   const secrets = names.map(([name, connection]) => secretText(name, connection)).join('');
   write('etc/swanctl/swanctl.conf', `connections {\n${body}}\nsecrets {\n${secrets}}\n`);
@@ -86,7 +101,7 @@ function connectionText(name: string, connection: Connection): string {
     proposals = ${connection.ikeProposal ?? 'aes256gcm16-prfsha256-x25519'}
     rekey_time = ${connection.ikeRekeySeconds ?? 0}
     unique = replace
-    local {
+${indented('    ', connection.lines)}    local {
       auth = ${auth}
       id = ${connection.localId}
 ${key('own')}    }
@@ -95,15 +110,19 @@ ${key('own')}    }
       id = ${connection.remoteId}
 ${key('peer')}    }
     children {
-      net {
+      ${connection.childName ?? 'net'} {
         local_ts = ${connection.localNetworks.join(',')}
         remote_ts = ${connection.remoteNetworks.join(',')}
         esp_proposals = ${connection.espProposal ?? 'aes256gcm16-x25519'}
         rekey_time = ${connection.childRekeySeconds ?? 0}
-      }
+${indented('        ', connection.childLines)}      }
     }
   }
 `;
+}
+
+function indented(by: string, lines: readonly string[] = []): string {
+  return lines.map((line) => `${by}${line}\n`).join('');
 }
 
 function publicKeyOf(privateKeyPem: string): string {

@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto';
 import { concat } from '../../lib/bytes.ts';
 import type { Prf } from '../api.ts';
+import { type HashName, hmac } from './hmac.ts';
 
-const hashes: Readonly<Record<Prf, { readonly name: string; readonly length: number }>> = {
+const hashes: Readonly<Record<Prf, { readonly name: HashName; readonly length: number }>> = {
   'hmac-sha2-256': { name: 'sha256', length: 32 },
   'hmac-sha2-384': { name: 'sha384', length: 48 },
 };
@@ -13,10 +13,7 @@ export function prfLength(prf: Prf): number {
 }
 
 export function prfOf(prf: Prf, key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array {
-  const mac = createHmac(hashes[prf].name, key);
-  for (const part of data) mac.update(part);
-  const digest = mac.digest();
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
+  return hmac(hashes[prf].name, key, ...data);
 }
 
 /** RFC 7296 2.13: prf+ (K,S) = T1 | T2 | ..., T(n) = prf (K, T(n-1) | S | n). `length` up to 255 blocks. */

@@ -1,5 +1,6 @@
 import type { Failure, Peer } from '../api.ts';
 import { beginClosing, sendMessage } from '../channel.ts';
+import { crashToken, tokenIn } from '../crash.ts';
 import { type IkeKeys, wipeKeys, wipeMixed } from '../crypto/keys.ts';
 import { prove, type SignedOctets } from '../crypto/proof.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
@@ -31,6 +32,7 @@ import {
 } from './auth.ts';
 import { installFirstChild, offerFirstChild } from './first-child.ts';
 import { adoptPpk, ppkKeys, ppkOffer, saysPpk } from './ppk.ts';
+import { follow, redirectIn } from './redirect.ts';
 
 /* IKE_AUTH as initiator, RFC 7296 1.2: who we are, the first child SA, and who the peer is. */
 
@@ -57,6 +59,7 @@ export function beginAuth(agreement: Agreement, place: Place, turn: Turn): AuthS
     ...proofs,
     ...(childSpi === null ? [] : offerFirstChild(peer, channel, childSpi)),
     mobikeSupported,
+    ...crashToken(turn.world.options.crashSecret, channel),
   ];
   const { messageId, intAuth } = place;
   const head = { exchange: 'IKE_AUTH', messageId, response: false } as const;
@@ -179,6 +182,14 @@ function denounce(state: AuthSent, why: { failure: Failure; detail: string }, tu
   return failAuth(state, why, turn);
 }
 
+/** RFC 5685 6: sent on in IKE_AUTH; the SA has nothing to carry. */
+function leave(established: Established, { childSpi }: AuthSent, gateway: string, turn: Turn): Closing {
+  if (childSpi !== null) turn.world.freeEspSpi(childSpi);
+  follow(established.peer, gateway, established.path, turn);
+  established.family.owner = 'none';
+  return beginClosing(established, { failure: null, detail: '' }, turn);
+}
+
 function onAuthenticated(
   state: AuthSent,
   message: Incoming,
@@ -189,10 +200,11 @@ function onAuthenticated(
   const path = nat.local ? state.path : message.path;
   const fresh = newEstablished({ peer, channel, nat, path }, state.sent.messageId + 1, 0, turn);
   const mobike = notifies(message.payloads).some(({ notify }) => notify === notifyTypes.MOBIKE_SUPPORTED);
-  const established = { ...fresh, mobike };
+  const established = { ...fresh, mobike, crashToken: tokenIn(notifies(message.payloads)) };
+  const gateway = redirectIn(message.payloads);
+  if (gateway !== null && peer.followRedirects === true) return leave(established, state, gateway, turn);
   if (state.childSpi === null) {
     report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
-    established.family.recreateAt = turn.now;
     return established;
   }
   const problem = error === undefined ? installFirstChild(established, state, message, turn) : notifyName(error.notify);

@@ -1,5 +1,6 @@
 import type { Failure, Peer } from '../api.ts';
 import { answer, exchangeNameOf, sendMessage } from '../channel.ts';
+import { crashToken, tokenIn } from '../crash.ts';
 import { wipeKeys, wipeMixed } from '../crypto/keys.ts';
 import { prove, proves, type SignedOctets, strangersKey } from '../crypto/proof.ts';
 import { additionalOf } from '../negotiate.ts';
@@ -13,9 +14,12 @@ import { find, notifies, type Payload } from '../wire/payloads.ts';
 import { certificatePayloads, certificatesIn, disbelief, mobikeSupported, newEstablished, printed } from './auth.ts';
 import { respondFirstChild } from './first-child.ts';
 import { adoptPpk, namesPpk, ppkAgreed, ppkKeys, proofWithoutPpk } from './ppk.ts';
+import { redirectPayload } from './redirect.ts';
 
 /* IKE_AUTH as responder, RFC 7296 1.2. Until the proof is checked, all that a peer learns is AUTHENTICATION_FAILED. */
 
+/** How long a peer that was sent elsewhere has to delete its SA. */
+const leaveMilliseconds = 30_000;
 /** How long the answer to a refused IKE_AUTH is kept for retransmissions. */
 const refusedMilliseconds = 40_000;
 
@@ -137,9 +141,12 @@ function acceptAuth(
   const fresh = newEstablished({ peer, channel, nat, path: message.path }, 0, state.expected, turn);
   const says = (type: number) => notifies(message.payloads).some(({ notify }) => notify === type);
   const mobike = says(notifyTypes.MOBIKE_SUPPORTED);
-  const established = { ...fresh, mobike, initialContact: says(notifyTypes.INITIAL_CONTACT) };
-  report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
-  const child = respondFirstChild(established, nonces, message, turn);
+  const crash = tokenIn(notifies(message.payloads));
+  const established = { ...fresh, mobike, initialContact: says(notifyTypes.INITIAL_CONTACT), crashToken: crash };
+  const elsewhere = channel.redirects ? (peer.redirectTo ?? null) : null;
+  if (elsewhere === null) report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
+  const child =
+    elsewhere === null ? respondFirstChild(established, nonces, message, turn) : [redirectPayload(elsewhere)];
   const payloads: Payload[] = [
     { type: 'IDr', body: identification },
     ...certificatePayloads(peer.localAuth),
@@ -147,6 +154,9 @@ function acceptAuth(
     ...(withPpk ? [ppkAgreed] : []),
     ...child,
     ...(mobike ? [mobikeSupported] : []),
+    ...crashToken(turn.world.options.crashSecret, channel),
   ];
-  return answer(established, message, payloads, turn);
+  if (elsewhere === null) return answer(established, message, payloads, turn);
+  established.family.owner = 'none'; // it never was one that could be lost
+  return { ...answer(established, message, payloads, turn), retireAt: turn.now + leaveMilliseconds };
 }

@@ -4,7 +4,8 @@ import { childKeys } from '../crypto/keys.ts';
 import { installChild } from '../family.ts';
 import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
 import { acceptEsp, chooseEsp, offerEsp } from '../negotiate.ts';
-import { isWithin, narrowSelectors } from '../selectors.ts';
+import { narrowings, policyOf } from '../policies.ts';
+import { isWithin } from '../selectors.ts';
 import type { AuthSent, Channel, Established, Incoming, Nonces } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { notifyOf } from '../wire/notify.ts';
@@ -13,12 +14,15 @@ import { spiOctets } from './auth.ts';
 
 /* The child SA that comes with IKE_AUTH, RFC 7296 1.2: its keys come from those of the IKE SA alone. */
 
+/** The policy that comes with IKE_AUTH; the others follow by CREATE_CHILD_SA. */
+const first = 0;
+
 export function offerFirstChild(peer: Peer, channel: Channel, spi: number): Payload[] {
   return [
     { type: 'SA', body: offerEsp(peer.esp, spiOctets(spi), false) },
     ...offerFeatures(peer, channel),
-    { type: 'TSi', body: peer.localSelectors },
-    { type: 'TSr', body: peer.remoteSelectors },
+    { type: 'TSi', body: policyOf(peer, first).localSelectors },
+    { type: 'TSr', body: policyOf(peer, first).remoteSelectors },
   ];
 }
 
@@ -30,9 +34,9 @@ export function respondFirstChild(state: Established, nonces: Nonces, message: I
   if (proposals === null || wishes.initiator === null || wishes.responder === null) return []; // RFC 6023
   const chosen = chooseEsp(proposals, peer.esp, false);
   if (chosen === null) return [{ type: 'N', body: notifyOf('NO_PROPOSAL_CHOSEN') }];
-  const remote = narrowSelectors(wishes.initiator, peer.remoteSelectors);
-  const local = narrowSelectors(wishes.responder, peer.localSelectors);
-  if (remote.length === 0 || local.length === 0) return [{ type: 'N', body: notifyOf('TS_UNACCEPTABLE') }];
+  const [narrowed] = narrowings(peer, { local: wishes.responder, remote: wishes.initiator });
+  if (narrowed === undefined) return [{ type: 'N', body: notifyOf('TS_UNACCEPTABLE') }];
+  const { local, remote } = narrowed;
   const { suite } = chosen;
   const { prf } = channel.suite;
   const spiIn = turn.world.newEspSpi(turn);
@@ -42,7 +46,7 @@ export function respondFirstChild(state: Established, nonces: Nonces, message: I
   const features = agreeFeatures(peer, channel, notifies(message.payloads));
   installChild(
     state,
-    { tunnel, spiIn, spiOut, suite, local, remote, keys, features, initiator: false, rekeys: 0, activate: 'now' },
+    { tunnel, ...narrowed, spiIn, spiOut, suite, keys, features, initiator: false, rekeys: 0, activate: 'now' },
     turn,
   );
   report(turn, { kind: 'childEstablished', peer: peer.name, tunnel, rekeyed: false });
@@ -66,7 +70,8 @@ export function installFirstChild(
   if (accepted === null || childSpi === null) return 'the peer chose what was not offered';
   const local = find(message.payloads, 'TSi') ?? [];
   const remote = find(message.payloads, 'TSr') ?? [];
-  const fits = isWithin(local, peer.localSelectors) && isWithin(remote, peer.remoteSelectors);
+  const { localSelectors, remoteSelectors } = policyOf(peer, first);
+  const fits = isWithin(local, localSelectors) && isWithin(remote, remoteSelectors);
   if (!fits) return 'the peer answered with selectors that were not offered';
   const { suite } = accepted;
   const { d } = channel.keys;
@@ -78,6 +83,7 @@ export function installFirstChild(
     host,
     {
       tunnel,
+      policy: first,
       spiIn: childSpi,
       spiOut,
       suite,

@@ -67,7 +67,7 @@ export async function foreignClients(bench: Bench, say: (line: string) => void):
     for (const { client } of members) client.start();
     await all('get', ['selecting'], began);
     for (const { client, address } of members) {
-      await until(`${client.place.name} configures ${address}`, 5, async () =>
+      await until(`${client.place.name} configures ${address}`, 20, async () =>
         (await network.addressesOf(client.place.name as Host)).includes(address),
       );
     }

@@ -1,13 +1,11 @@
-import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
-import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { buildAddon, Moat } from '../moat.ts';
 import { probePort } from '../probe-agent.ts';
 import { Prober } from '../prober.ts';
 import { expect, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
-import type { World } from '../world.ts';
+import { startEmployers } from '../zoned.ts';
 
-const { moatLan, moatLan2, moatKids, corp } = addresses;
-const own = ({ v4, v6 }: { v4: string; v6: string }) => [`${v4}/24`, `${v6}/64`];
+const { corp } = addresses;
 
 export const story: Story = {
   name: 'multi',
@@ -15,7 +13,8 @@ export const story: Story = {
   async run({ world, step }) {
     const lab = await world({ kids: true, second: true });
     await buildAddon();
-    const home = await started(lab);
+    const home = await Moat.start(lab.moat, { config: await startEmployers(lab, (config) => config) });
+    await home.up();
     const hosts = {
       pc: lab.pc,
       pc2: lab.host('pc2'),
@@ -73,41 +72,3 @@ export const story: Story = {
     });
   },
 };
-
-async function started(lab: World): Promise<Moat> {
-  const [first, second] = [newCredentials(), newCredentials()];
-  const base = homeConfig(lab, first);
-  const [peer] = base.peers as Record<string, unknown>[];
-  const config: MoatConfig = {
-    ...base,
-    tunnel: { networks: ['10.77.1.0/24', 'fd77:1::/64', '10.77.3.0/24', 'fd77:3::/64'] },
-    peers: [
-      peer,
-      {
-        ...peer,
-        name: 'portal-2',
-        id: 'portal-2.example',
-        addresses: [addresses.portal2.v4],
-        publicKey: second.portal.publicKey,
-      },
-    ],
-    zones: [
-      { name: 'wild', kind: 'wild', interface: 'wan' },
-      { name: 'work', kind: 'work', interface: 'lan', addresses: own(moatLan), peers: ['portal'] },
-      { name: 'work-2', kind: 'work', interface: 'lan2', addresses: own(moatLan2), peers: ['portal-2'] },
-      { name: 'kids', kind: 'kids', interface: 'kids', addresses: own(moatKids) },
-    ],
-  };
-  const portal = (host: World['portal'], made: MoatConfig) => Moat.start(host, { config: made });
-  await portal(lab.portal, portalConfig(lab, first));
-  const other = portalConfig(lab, { ...second, home: first.home });
-  const [box] = other.peers as object[];
-  await portal(lab.host('portal2'), {
-    ...other,
-    identity: { ...(other.identity as object), id: 'portal-2.example' },
-    peers: [{ ...box, networks: ['10.77.3.0/24', 'fd77:3::/64'] }],
-  });
-  const home = await Moat.start(lab.moat, { config });
-  await home.up();
-  return home;
-}
