@@ -10,7 +10,7 @@ import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { selector } from './selectors.ts';
-import { checkZones, groupsSchema, policySchema, zonesSchema } from './zones.ts';
+import { checkZones, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
@@ -75,14 +75,14 @@ const espAlgorithms = z.strictObject({
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 
+/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
+const usualIke = ikeAlgorithms.parse({});
+const usualEsp = espAlgorithms.parse({});
+
 /** An address, or a domain name. */
 const gateway = z
   .string()
   .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
-
-/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
-const usualIke = ikeAlgorithms.parse({});
-const usualEsp = espAlgorithms.parse({});
 
 const peer = z
   .strictObject({
@@ -182,7 +182,6 @@ const config = z
     ntp: ntpSection.optional(),
     /** Without zones the host's own firewall is left alone. */
     zones: zonesSchema.default([]),
-    groups: groupsSchema.default([]),
     policy: policySchema.default([]),
     /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
     proof: z
