@@ -10,7 +10,7 @@ import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { selector } from './selectors.ts';
-import { checkZones, policySchema, zonesSchema } from './zones.ts';
+import { checkZones, groupsSchema, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
@@ -182,6 +182,7 @@ const config = z
     ntp: ntpSection.optional(),
     /** Without zones the host's own firewall is left alone. */
     zones: zonesSchema.default([]),
+    groups: groupsSchema.default([]),
     policy: policySchema.default([]),
     /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
     proof: z
