@@ -125,9 +125,11 @@ const peer = z
     tooBig: z.enum(['fragment', 'ptb']).default('fragment'),
     /** Hosts behind the peer that answer pings, for `moat mtu --prove`; best the peer's own inside addresses. */
     proofAddresses: z.array(address).max(4).default([]),
-    // Together below the ten minutes after which no key of old traffic shall exist any more.
+    // Below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
+    /** No key lives longer, even if no new one can be agreed on; when not given ten minutes, or a quarter more than the longer of those above. */
+    keySeconds: seconds(12, 108_000).optional(),
     livenessSeconds: seconds(0, 3600).default(20),
     keepaliveSeconds: seconds(1, 3600).default(20),
   })

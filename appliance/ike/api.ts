@@ -67,6 +67,8 @@ export interface Lifetimes {
   /** Seconds until a rekey is begun (minus up to a tenth at random); the hard limit is a quarter later. */
   readonly childRekeySeconds: number;
   readonly ikeRekeySeconds: number;
+  /** An SA that could not be rekeyed ends when its keys are this old; a quarter more than the time of its rekey when not given. */
+  readonly keySeconds?: number;
 }
 
 /** What one child SA is for. */

@@ -5,7 +5,7 @@ import type { ChildKeys } from './crypto/keys.ts';
 import type { ChildFeatures } from './features.ts';
 import type { Nat } from './nat.ts';
 import type { EspSuite } from './negotiate.ts';
-import { between } from './retransmit.ts';
+import { between, lifeOf } from './retransmit.ts';
 import type { Channel } from './states.ts';
 import { report, type Turn } from './turn.ts';
 
@@ -102,11 +102,10 @@ export function addLostChild(host: Host, child: NewChild, turn: Turn): void {
 
 function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): void {
   const { tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys } = child;
-  const life = host.peer.lifetimes.childRekeySeconds * 1000;
+  const { childRekeySeconds, keySeconds } = host.peer.lifetimes;
   const times = {
     createdAt: turn.now,
-    rekeyAt: turn.now + life * between(0.9, 1, turn.random),
-    hardAt: turn.now + life * 1.25,
+    ...lifeOf(childRekeySeconds, keySeconds, turn),
     retireAt: Number.POSITIVE_INFINITY,
   };
   const encapsulation = encapsulationOf(host, turn);

@@ -36,7 +36,7 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
       localSelectors: local ?? localNetworks(peer, loaded.config).map(selectorOf),
       remoteSelectors: remote,
     })),
-    lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },
+    lifetimes: lifetimesOf(peer),
     livenessSeconds: peer.livenessSeconds,
     keepaliveSeconds: peer.keepaliveSeconds,
   };
@@ -68,6 +68,14 @@ function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' 
     localAuth: { kind: 'ed25519', privateKey },
     remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
   };
+}
+
+const forwardSecrecySeconds = 600;
+
+function lifetimesOf({ childRekeySeconds, ikeRekeySeconds, keySeconds }: PeerConfig): Peer['lifetimes'] {
+  const longest = Math.max(childRekeySeconds, ikeRekeySeconds);
+  const chosen = longest < forwardSecrecySeconds ? forwardSecrecySeconds : longest * 1.25;
+  return { childRekeySeconds, ikeRekeySeconds, keySeconds: keySeconds ?? chosen };
 }
 
 function ppkOf({ name, ppk }: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'ppk'> {

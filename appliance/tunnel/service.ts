@@ -2,7 +2,7 @@
  * The tunnel's shell: the one place where the IKE core, the data plane, the host's network, the clock and chance meet.
  * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -15,7 +15,9 @@ import { sourceAddressFor } from '../host/source-address.ts';
 import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
+import { secretOctets } from '../lib/secret.ts';
 import { Calls } from './calls.ts';
+import { Collecting } from './collect.ts';
 import { crashSecret } from './crash-secret.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
@@ -42,6 +44,7 @@ export class TunnelService {
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
   readonly #revocation: RevocationLists;
+  readonly #collecting = new Collecting();
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -154,6 +157,7 @@ export class TunnelService {
     this.#stopping = true;
     clearInterval(this.#aliveTimer);
     this.#revocation.stop();
+    this.#collecting.stop();
     clearInterval(this.#streamsTimer);
     await this.#close();
     await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
@@ -224,7 +228,7 @@ export class TunnelService {
   }
 
   #env(): Env {
-    return { now: performance.now(), random: (length) => new Uint8Array(randomBytes(length)) };
+    return { now: performance.now(), random: (length) => randomFillSync(secretOctets(length)) };
   }
 
   #receive(event: DataplaneEvent): void {
@@ -316,6 +320,8 @@ export class TunnelService {
     const { kind, ...fields } = report;
     const failed = kind === 'failed' || (kind === 'ikeClosed' && report.failure !== null);
     this.#log[failed ? 'warn' : 'info'](fields, kind);
+    // A new SA has taken the place of an old one, or an SA has ended.
+    if (kind !== 'failed') this.#collecting.soon();
     switch (report.kind) {
       case 'childEstablished':
         this.#failures.delete(report.peer);

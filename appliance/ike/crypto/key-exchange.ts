@@ -1,7 +1,7 @@
 import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
 import { concat, fromHex } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
-import { Secret } from '../../lib/secret.ts';
+import { joinSecret, ownedOctets, Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
 
 /** One ephemeral key of ours. `agree` returns null for a public value that no honest peer sends. */
@@ -44,8 +44,9 @@ export function generateKeyPair(method: KeyExchange, random: Env['random']): Key
   return { ...pair, agree: (value) => (value.length === length ? pair.agree(value) : null) };
 }
 
-function der(prefix: Uint8Array, key: Uint8Array): Buffer {
-  const joined = concat(prefix, key);
+/** In room of its own, so that whoever made it can wipe it. */
+export function der(prefix: Uint8Array, key: Uint8Array): Buffer {
+  const joined = joinSecret(prefix, key);
   return Buffer.from(joined.buffer, joined.byteOffset, joined.length);
 }
 
@@ -69,7 +70,7 @@ function generateX25519(random: Env['random']): KeyPair {
 function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
   try {
     const publicKey = createPublicKey({ key: der(x25519Public, value), format: 'der', type: 'spki' });
-    const shared = new Uint8Array(diffieHellman({ privateKey, publicKey }));
+    const shared = ownedOctets(diffieHellman({ privateKey, publicKey }));
     // RFC 8031 2: the all-zero result of a point of small order is refused.
     return shared.every((octet) => octet === 0) ? null : new Secret(shared);
   } catch {
@@ -80,11 +81,15 @@ function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
 function generateEcp256(random: Env['random']): KeyPair {
   const ecdh = createECDH('prime256v1');
   let ready = false;
-  while (!ready) ready = setPrivateKey(ecdh, random(32));
+  while (!ready) {
+    const seed = random(32);
+    ready = setPrivateKey(ecdh, seed);
+    seed.fill(0);
+  }
   const publicValue = new Uint8Array(ecdh.getPublicKey().subarray(1)); // RFC 5903 7: x | y without the 04 in front
   const agree = (value: Uint8Array) => {
     try {
-      return new Secret(new Uint8Array(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
+      return new Secret(ownedOctets(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
     } catch {
       return null; // not a point of the curve
     }

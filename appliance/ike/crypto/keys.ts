@@ -1,4 +1,4 @@
-import { concat, Reader } from '../../lib/bytes.ts';
+import { concat } from '../../lib/bytes.ts';
 import type { EspCipher } from '../../lib/esp-sa.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { AdditionalKeyExchange, IkeCipher, KeyExchange, Prf } from '../api.ts';
@@ -34,7 +34,7 @@ export interface KeyInput {
 /** RFC 7296 2.14: SKEYSEED = prf(Ni | Nr, g^ir). Wipes `shared`. */
 export function ikeKeys(input: KeyInput): IkeKeys {
   const { initiator, responder } = input.nonces;
-  const seed = prfOf(input.suite.prf, concat(initiator, responder), input.shared.reveal());
+  const seed = prfOf(input.suite.prf, concat(initiator, responder), input.shared.reveal()); // the nonces are no secret
   return expand(input, seed);
 }
 
@@ -52,16 +52,19 @@ function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
   const prfKey = prfLength(suite.prf);
   const cipherKey = keyMaterialLength(suite.cipher);
   const stream = prfPlus(suite.prf, seed, {
-    seed: concat(nonces.initiator, nonces.responder, spis.initiator, spis.responder),
+    seed: [nonces.initiator, nonces.responder, spis.initiator, spis.responder],
     length: 3 * prfKey + 2 * cipherKey,
   });
-  const reader = new Reader(stream);
-  const take = (length: number) => new Secret(reader.bytes(length));
+  // The keys stay where they are, and each wipes its part of the stream.
+  let at = 0;
+  const take = (length: number) => {
+    at += length;
+    return new Secret(stream.subarray(at - length, at));
+  };
   const d = take(prfKey);
   const ei = take(cipherKey);
   const er = take(cipherKey);
   const keys = { d, ei, er, pi: take(prfKey), pr: take(prfKey) };
-  stream.fill(0);
   seed.fill(0);
   input.shared.wipe();
   return keys;
@@ -72,7 +75,7 @@ function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
  * recorded of the IKE SA itself is not protected, everything that comes of SK_d is.
  */
 export function withPpk(prf: Prf, ppk: Secret, keys: IkeKeys): IkeKeys {
-  const mix = (key: Secret) => new Secret(prfPlus(prf, ppk.reveal(), { seed: key.reveal(), length: prfLength(prf) }));
+  const mix = (key: Secret) => new Secret(prfPlus(prf, ppk.reveal(), { seed: [key.reveal()], length: prfLength(prf) }));
   return { ...keys, d: mix(keys.d), pi: mix(keys.pi), pr: mix(keys.pr) };
 }
 
@@ -107,12 +110,9 @@ export function childKeys(input: ChildKeyInput): ChildKeys {
   const length = keyMaterialLength(input.cipher);
   const shared = input.shared?.reveal() ?? new Uint8Array();
   const more = input.additional.map((secret) => secret.reveal());
-  const seed = concat(shared, input.nonces.initiator, input.nonces.responder, ...more);
-  for (const secret of input.additional) secret.wipe();
+  const seed = [shared, input.nonces.initiator, input.nonces.responder, ...more];
   const keymat = prfPlus(input.prf, input.d.reveal(), { seed, length: 2 * length });
-  const keys = { initiator: new Secret(keymat.slice(0, length)), responder: new Secret(keymat.slice(length)) };
-  keymat.fill(0);
-  seed.fill(0);
+  for (const secret of input.additional) secret.wipe();
   input.shared?.wipe();
-  return keys;
+  return { initiator: new Secret(keymat.subarray(0, length)), responder: new Secret(keymat.subarray(length)) };
 }

@@ -7,7 +7,7 @@ import { proves, type SignedOctets } from '../crypto/proof.ts';
 import { newFamily } from '../family.ts';
 import type { Nat } from '../nat.ts';
 import { certificateEncodings } from '../numbers.ts';
-import { between } from '../retransmit.ts';
+import { lifeOf } from '../retransmit.ts';
 import type { Channel, Established, InitSent, IntermediateSent, Nonces } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import type { Authentication } from '../wire/authentication.ts';
@@ -53,7 +53,7 @@ export function printed(identification: Identification): string {
 type Common = Pick<Established, 'peer' | 'channel' | 'path' | 'nat'>;
 
 export function newEstablished(common: Common, next: number, expected: number, turn: Turn): Established {
-  const life = common.peer.lifetimes.ikeRekeySeconds * 1000;
+  const { ikeRekeySeconds, keySeconds } = common.peer.lifetimes;
   return {
     name: 'established',
     ...common,
@@ -70,8 +70,7 @@ export function newEstablished(common: Common, next: number, expected: number, t
     crashToken: null,
     tokenWanted: false,
     createdAt: turn.now,
-    rekeyAt: turn.now + life * between(0.9, 1, turn.random),
-    hardAt: turn.now + life * 1.25,
+    ...lifeOf(ikeRekeySeconds, keySeconds, turn),
     rekeys: 0,
     heardAt: turn.now,
     retireAt: Number.POSITIVE_INFINITY,
