@@ -22,6 +22,7 @@ function common(state: InitSent | IntermediateSent | AuthSent | Established | Cl
     ageSeconds: 0,
     rekeyInSeconds: 0,
     rekeys: 0,
+    assignment: 'family' in state ? state.family.assignment : null,
     children: [],
   };
 }

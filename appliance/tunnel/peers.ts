@@ -22,6 +22,8 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ...authOf(peer, loaded),
     ...ppkOf(peer, loaded),
     childless: peer.childless,
+    requests: peer.requests,
+    ...(peer.assigns === undefined ? {} : { assigns: peer.assigns }),
     followRedirects: peer.followRedirects,
     ...(peer.redirectTo === undefined ? {} : { redirectTo: peer.redirectTo }),
     ike: peer.ike,

@@ -12,10 +12,11 @@ import type { LoadedConfig } from '../config/files.ts';
 import type { PeerConfig } from '../config/schema.ts';
 import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
 import { sourceAddressFor } from '../host/source-address.ts';
-import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
+import type { Assignment, Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
 import { secretOctets } from '../lib/secret.ts';
+import { AssignedAddresses } from './assigned.ts';
 import { Calls } from './calls.ts';
 import { Collecting } from './collect.ts';
 import { crashSecret } from './crash-secret.ts';
@@ -45,6 +46,7 @@ export class TunnelService {
   readonly #upSince = new Map<string, number>();
   readonly #revocation: RevocationLists;
   readonly #collecting = new Collecting();
+  readonly #assigned = new AssignedAddresses();
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -219,11 +221,20 @@ export class TunnelService {
 
   async #applyNetwork(): Promise<void> {
     try {
-      await applyNetwork(networkPlan(this.#loaded.config));
+      await applyNetwork(networkPlan(this.#assigned.within(this.#loaded.config)));
       this.#networkProblem = null;
     } catch (error) {
       this.#networkProblem = (error as Error).message;
       this.#log.error({ problem: this.#networkProblem }, 'networkNotApplied');
+    }
+  }
+
+  async #takeAddresses(peer: string, assignment: Assignment): Promise<void> {
+    try {
+      await this.#assigned.take(peer, assignment, this.#loaded.config.tunnel.interface);
+      await this.#applyNetwork();
+    } catch (error) {
+      this.#log.error({ peer, problem: (error as Error).message }, 'addressesNotTaken');
     }
   }
 
@@ -332,6 +343,9 @@ export class TunnelService {
         // A DELETE that we asked for ourselves: the peer is called again like after any other end.
         this.#lost(report.peer, report.failure ?? 'peerClosed', report.detail, null);
         return;
+      case 'assigned':
+        void this.#takeAddresses(report.peer, report.assignment);
+        return;
       case 'redirected':
         this.#calls.redirected(report.peer, report.gateway, this.#env());
         void this.#redirected(report.peer, report.gateway, report.from);
@@ -348,6 +362,7 @@ export class TunnelService {
     // `replaced` is the end of an old SA whose successor is already there.
     if (failure === 'replaced') return;
     this.#upSince.delete(peer);
+    void this.#assigned.giveBack(peer, this.#loaded.config.tunnel.interface);
     // The call of the other gateway is under way.
     if (failure === 'redirected' && config.addresses.length > 0) return;
     this.#failures.set(peer, {
