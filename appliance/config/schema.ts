@@ -120,6 +120,8 @@ const peer = z
           .default([]),
       })
       .optional(),
+    /** Take up a lost tunnel again by a ticket, without key exchange and signature (RFC 5723); both ends must want it. */
+    resume: z.boolean().default(false),
     /** As a home: call another gateway if this one says so (RFC 5685). */
     followRedirects: z.boolean().default(true),
     /** As a portal: the gateway to which this box is sent. */

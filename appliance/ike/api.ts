@@ -110,6 +110,8 @@ export interface Peer {
   readonly requests?: readonly ('ipv4' | 'ipv6')[];
   /** As responder: what this peer is given if it asks. */
   readonly assigns?: Assignment;
+  /** Take up an IKE SA again by a ticket after it was lost, and give tickets for that (RFC 5723). */
+  readonly resumes?: boolean;
   /** As initiator: go to another gateway if this one says so (RFC 5685). */
   readonly followRedirects?: boolean;
   /** As responder: the gateway, an address or a name, to which this peer is sent. */
@@ -227,6 +229,8 @@ export interface IkeSaStatus {
   readonly additionalKeyExchange: AdditionalKeyExchange | null;
   /** What keeps the children's keys from a quantum computer of the future; null: nothing. */
   readonly quantumSafe: QuantumSafety | null;
+  /** Taken up again by a ticket. */
+  readonly resumed: boolean;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
   readonly ageSeconds: number;

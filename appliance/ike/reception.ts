@@ -6,10 +6,11 @@ import { belongs, isSpiHint } from './commands.ts';
 import { crashToken, provesCrash } from './crash.ts';
 import { beginLiveness } from './exchanges/informational.ts';
 import { refuse, respondInit } from './exchanges/sa-init.ts';
+import { respondResume } from './exchanges/session-resume.ts';
 import { Gate, RateLimit } from './gate.ts';
 import { exchangeTypes } from './numbers.ts';
 import type { Peers } from './peers.ts';
-import { violation } from './rules.ts';
+import { initialExchanges, violation } from './rules.ts';
 import { type Raw, receive } from './sa.ts';
 import type { IkeState } from './states.ts';
 import type { Entry, SaTable } from './table.ts';
@@ -62,7 +63,7 @@ export class Reception {
     if (header === null) return this.#count('malformed', call);
     const raw: Raw = { header, bytes, path };
     if (header.majorVersion !== 2) return this.#otherVersion(raw, call);
-    const initial = header.exchange === exchangeTypes.IKE_SA_INIT && !header.response;
+    const initial = initialExchanges.includes(header.exchange) && !header.response;
     if (initial) return this.#receiveInit(raw, call);
     const ours = header.fromInitiator ? header.spiResponder : header.spiInitiator;
     const theirs = header.fromInitiator ? header.spiInitiator : header.spiResponder;
@@ -93,7 +94,8 @@ export class Reception {
     const message = { ...raw, payloads };
     this.#runner.guard(call, (turn) => {
       if (!this.#gate.admits(message, this.#table.halfOpen, turn)) return;
-      const state = respondInit(message, this.#peers.algorithms(), turn);
+      const resumes = header.exchange === exchangeTypes.IKE_SESSION_RESUME;
+      const state = resumes ? respondResume(message, turn) : respondInit(message, this.#peers.algorithms(), turn);
       if (state === null) return this.#count('initRefused', call);
       const added = this.#table.add(state);
       if (added) this.#gate.remember(bytes, added.key, call.env.now);

@@ -23,6 +23,7 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ...ppkOf(peer, loaded),
     childless: peer.childless,
     requests: peer.requests,
+    resumes: peer.resume,
     ...(peer.assigns === undefined ? {} : { assigns: peer.assigns }),
     followRedirects: peer.followRedirects,
     ...(peer.redirectTo === undefined ? {} : { redirectTo: peer.redirectTo }),

@@ -35,6 +35,7 @@ export interface KeyInput {
 export function ikeKeys(input: KeyInput): IkeKeys {
   const { initiator, responder } = input.nonces;
   const seed = prfOf(input.suite.prf, concat(initiator, responder), input.shared.reveal()); // the nonces are no secret
+  input.shared.wipe();
   return expand(input, seed);
 }
 
@@ -43,11 +44,18 @@ export function rekeyedIkeKeys(input: KeyInput, old: { readonly prf: Prf; readon
   const { initiator, responder } = input.nonces;
   const more = input.additional.map((secret) => secret.reveal());
   const seed = prfOf(old.prf, old.d.reveal(), input.shared.reveal(), initiator, responder, ...more);
-  for (const secret of input.additional) secret.wipe();
+  for (const secret of [input.shared, ...input.additional]) secret.wipe();
   return expand(input, seed);
 }
 
-function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
+/** RFC 5723 5.1: SKEYSEED = prf(SK_d (old), "Resumption" | Ni | Nr). */
+export function resumedIkeKeys(suite: IkeSuite, d: Secret, of: Pick<KeyInput, 'nonces' | 'spis'>): IkeKeys {
+  const { initiator, responder } = of.nonces;
+  return expand({ suite, ...of }, prfOf(suite.prf, d.reveal(), resumption, initiator, responder));
+}
+const resumption = new Uint8Array(Buffer.from('Resumption', 'ascii'));
+
+function expand(input: Pick<KeyInput, 'suite' | 'nonces' | 'spis'>, seed: Uint8Array): IkeKeys {
   const { suite, nonces, spis } = input;
   const prfKey = prfLength(suite.prf);
   const cipherKey = keyMaterialLength(suite.cipher);
@@ -66,7 +74,6 @@ function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
   const er = take(cipherKey);
   const keys = { d, ei, er, pi: take(prfKey), pr: take(prfKey) };
   seed.fill(0);
-  input.shared.wipe();
   return keys;
 }
 
