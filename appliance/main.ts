@@ -18,6 +18,7 @@ const program = new Command('moat')
     `
 Examples:
   moat keygen --out identity.key       make this box's key; prints the public half for the other side
+  moat enroll moat1.aHR0...            join a portal: key, configuration and changes come by themselves
   moat check home.toml                 is the configuration right? names each wrong field
   moat run --config home.toml          run in the foreground; log lines are JSON on stdout
   moat status                          what is up, what is not, and whose fault it is
@@ -27,8 +28,13 @@ Examples:
 program
   .command('run')
   .description('run the tunnel in the foreground until SIGTERM or SIGINT; SIGHUP reads the configuration again')
-  .requiredOption('--config <file>', 'configuration, TOML or JSON')
+  .option(
+    '--config <file>',
+    "configuration, TOML or JSON; a box that has enrolled runs its portal's",
+    '/etc/moat/moat.toml',
+  )
   .addOption(stateOption())
+  .option('--watch', 'read the configuration again whenever its file is replaced, as `portal run` does')
   .addOption(
     new Option('--log-level <level>', 'least important line to print')
       .choices(['debug', 'info', 'warn', 'error'])
@@ -57,6 +63,15 @@ program
   .addOption(stateOption())
   .option('--service <name>', 'only of this service')
   .action(async (options) => (await import('./commands/report.ts')).logsCommand(options));
+
+program
+  .command('trace')
+  .description("what becomes of each packet from a zone, and by which rule, in the kernel's own words")
+  .argument('<zone>', 'as the configuration names it')
+  .addOption(stateOption())
+  .option('--count <n>', 'stop after this many')
+  .option('--rate <n>', 'packets looked at in a second, at most', '20')
+  .action(async (zone, options) => (await import('./commands/trace.ts')).traceCommand(zone, options));
 
 program
   .command('metrics')
@@ -92,6 +107,15 @@ program
   .requiredOption('--out <file>', 'file for the private key; never overwritten')
   .addOption(jsonOption())
   .action(async (options) => (await import('./commands/keygen.ts')).keygenCommand(options));
+
+program
+  .command('enroll')
+  .description('join a portal with the token that its administrator gave; `moat run` does the rest')
+  .argument('<token>', 'as `portal enroll-code` prints it')
+  .addOption(stateOption())
+  .option('--key <file>', 'a key that this box has already; it makes one otherwise')
+  .addOption(jsonOption())
+  .action(async (token, options) => (await import('./commands/enroll.ts')).enrollCommand(token, options));
 
 program
   .command('rekey')

@@ -21,7 +21,7 @@ export async function statusCommand(options: { state: string; json?: boolean; wa
 
 export function statusText(status: ApplianceStatus): string {
   const { tunnel } = status;
-  const lines = [status.sentence, ...status.problems.slice(1)];
+  const lines = [status.sentence, ...status.problems.slice(1), ...status.notes];
   if (tunnel) lines.push('', ...peersTable(tunnel), ...tunnel.peers.flatMap(peerLines), ...dropLines(tunnel));
   lines.push(...serviceLines(status));
   return `${lines.join('\n')}\n`;

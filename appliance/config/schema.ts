@@ -6,10 +6,11 @@ import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
 import { certificateSchema, ppkSchema, x509Schema } from './authentication.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
+import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { selector } from './selectors.ts';
-import { checkZones, policySchema, zonesSchema } from './zones.ts';
+import { checkZones, groupsSchema, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
@@ -79,6 +80,10 @@ const gateway = z
   .string()
   .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
 
+/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
+const usualIke = ikeAlgorithms.parse({});
+const usualEsp = espAlgorithms.parse({});
+
 const peer = z
   .strictObject({
     name,
@@ -129,8 +134,9 @@ const peer = z
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,
-    ike: ikeAlgorithms.prefault({}),
-    esp: espAlgorithms.prefault({}),
+    map: mapSchema,
+    ike: ikeAlgorithms.default(() => usualIke),
+    esp: espAlgorithms.default(() => usualEsp),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
     encapsulation: z.enum(['udp', 'auto']).default('udp'),
     /** Carry packets in envelopes that fit the path (RFC 9347), where the peer can. */
@@ -210,6 +216,7 @@ const config = z
     ntp: ntpSection.optional(),
     /** Without zones the host's own firewall is left alone. */
     zones: zonesSchema.default([]),
+    groups: groupsSchema.default([]),
     policy: policySchema.default([]),
     /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
     proof: z
@@ -238,6 +245,7 @@ const config = z
       seen.name.add(name);
       seen.id.add(id);
     }
+    checkMapping(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
     checkZones(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
   });
 

@@ -12,7 +12,12 @@ export function addressCommands(zones: readonly Zone[], placement: Placement, li
     const device = placement.devices.get(zone.name);
     const parent = placement.parents.get(zone.name);
     if (device === undefined) return [];
-    return [...vlanCommands(zone, device, parent, links), ...ownCommands(zone, device, links)];
+    const line = placement.lines.get(zone.name);
+    return [
+      ...vlanCommands(zone, line ?? device, parent, links),
+      // What PPPoE runs over is up and has no address.
+      ...(line === undefined ? ownCommands(zone, device, links) : [`link set ${line} up`]),
+    ];
   });
 }
 
@@ -58,32 +63,4 @@ export function sysctlsFor(zones: readonly Zone[], placement: Placement): Readon
     ];
   });
   return Object.fromEntries(settings);
-}
-
-/** What systemd-networkd shall do for zones that ask for their address: file name to text, for /run/systemd/network. */
-export function networkdFiles(zones: readonly Zone[], placement: Placement): Readonly<Record<string, string>> {
-  const files = zones.flatMap((zone): [string, string][] => {
-    const device = placement.devices.get(zone.name);
-    if (zone.addressing !== 'dhcp' || device === undefined) return [];
-    const lines = [
-      '[Match]',
-      `Name=${device}`,
-      '',
-      '[Network]',
-      'DHCP=yes',
-      'IPv6AcceptRA=yes',
-      'LLMNR=no',
-      '',
-      '[DHCPv4]',
-      'ClientIdentifier=mac',
-      'SendHostname=no',
-      'UseHostname=no',
-      '',
-      '[Link]',
-      'RequiredForOnline=no',
-      '',
-    ];
-    return [[`05-moat-${zone.name}.network`, lines.join('\n')]];
-  });
-  return Object.fromEntries(files);
 }

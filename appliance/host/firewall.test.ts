@@ -41,8 +41,10 @@ const two = {
       tunnelListeners: ['ping', 'ssh'],
     },
   ],
+  groups: [{ name: 'printers', networks: ['10.77.1.64/28'], macs: ['02:00:00:AA:BB:CC'] }],
   policy: [
     { from: 'work', to: 'wild', destinations: ['203.0.113.0/24', '2001:db8::/32'], protocol: 'tcp', ports: [443] },
+    { from: 'work', to: 'wild', groups: ['printers'], destinations: ['203.0.113.9/32'], protocol: 'udp' },
     { from: 'work', to: 'work-2', destinations: ['10.77.3.9/32'], protocol: 'icmp' },
   ],
 };
@@ -62,6 +64,36 @@ function matchesGolden(name: string, text: string): void {
 test('a home with work and kids', () => matchesGolden('home', textOf(home)));
 test('two employers whose networks overlap, ssh outside, local breakout', () =>
   matchesGolden('two-employers', textOf(two)));
+
+/** A home inside the company's own range, and a second employer with the same one. */
+const mapped = {
+  ...home,
+  tunnel: { networks: ['10.1.5.0/24', 'fd77:1::/64'] },
+  peers: [
+    {
+      ...peer('first', ['10.1.0.0/16']),
+      map: {
+        theirs: [{ network: '10.1.0.0/16', as: '172.30.0.0/16' }],
+        ours: [{ network: '10.1.5.0/24', as: '10.99.1.0/24' }],
+      },
+    },
+    {
+      ...peer('second', ['10.1.0.0/16', 'fd01:1::/64']),
+      map: {
+        theirs: [
+          { network: '10.1.0.0/16', as: '172.31.0.0/16' },
+          { network: 'fd01:1::/64', as: 'fd99:1::/64' },
+        ],
+        ours: [{ network: '10.1.5.0/24', as: '10.99.2.0/24' }],
+      },
+    },
+  ],
+  zones: [
+    { name: 'wild', kind: 'wild', interface: 'wan' },
+    { name: 'work', kind: 'work', interface: 'lan', addresses: ['10.1.5.1/24', 'fd77:1::1/64'] },
+  ],
+};
+test('networks that both sides use, mapped one for one', () => matchesGolden('mapped', textOf(mapped)));
 
 test('a zone whose interface is not there has no rules at all', () => {
   const text = firewallText(parseConfig(home), new Map([['wild', 'wan']]));

@@ -1,19 +1,19 @@
 /** The host's network as the configuration wants it: addresses, settings and firewall, applied whole and idempotently. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Config } from '../config/schema.ts';
-import { addressCommands, networkdFiles, sysctlsFor } from './addresses.ts';
+import { addressCommands, sysctlsFor } from './addresses.ts';
+import { type ClientLine, WildClients } from './client-runner.ts';
+import { wildClients } from './clients.ts';
 import { firewallText, tableName } from './firewall.ts';
 import { type Link, type Placement, placeZones } from './interfaces.ts';
 import { readLinks, readRouters } from './links.ts';
 import { applyFirewall, firewallPresent } from './nft.ts';
 import { overlapProblems } from './overlap.ts';
+import { type QueueWish, queueWishes } from './queue.ts';
 
 const run = promisify(execFile);
-const networkdFolder = '/run/systemd/network';
-const networkdFile = /^05-moat-.*\.network$/;
 
 export interface HostView {
   readonly links: readonly Link[];
@@ -24,8 +24,17 @@ export interface HostView {
 }
 
 export class HostNetwork {
+  readonly #folder: (zone: string) => string;
+  readonly #clients: WildClients;
+  readonly #queues = new Map<string, string>();
   #rules = '';
   #view: HostView | null = null;
+
+  /** `line` hears what the wild side's clients say. */
+  constructor(stateDirectory: string, line: ClientLine) {
+    this.#folder = (zone) => `${stateDirectory}/wild/${zone}`;
+    this.#clients = new WildClients(this.#folder, line);
+  }
 
   get view(): HostView | null {
     return this.#view;
@@ -38,6 +47,16 @@ export class HostNetwork {
     return JSON.stringify([links, routers]);
   }
 
+  /** Sentences, of now. */
+  problems(): string[] {
+    return [...this.#clients.problems(), ...(this.#view?.problems ?? [])];
+  }
+
+  /** Ends the wild side's clients; rules and addresses stay. */
+  async close(): Promise<void> {
+    await this.#clients.close();
+  }
+
   /** Reads what is there and changes nothing. @throws {Error} with a sentence. */
   async look(config: Config): Promise<HostView> {
     const [links, routers] = await Promise.all([readLinks(), readRouters()]);
@@ -47,9 +66,24 @@ export class HostNetwork {
     return this.#view;
   }
 
+  /** What the kernel does not have is no fault: there is the next best, or the queue that there was. */
+  async #shorten(wishes: readonly QueueWish[]): Promise<void> {
+    for (const { device, attempts } of wishes) {
+      const key = `${device} ${attempts.join()}`;
+      if (this.#queues.get(device) === key || !existsSync(`/sys/class/net/${device}`)) continue;
+      let done = false;
+      for (const words of attempts) done ||= await tc('replace', device, words);
+      // An earlier configuration's narrow queue must not stay.
+      if (!done) await tc('del', device, '');
+      this.#queues.set(device, key);
+    }
+    // Another interface of the same name begins with the kernel's own queue.
+    for (const device of this.#queues.keys()) if (!existsSync(`/sys/class/net/${device}`)) this.#queues.delete(device);
+  }
+
   /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
   async apply(config: Config): Promise<void> {
-    const { links, placement } = await this.look(config);
+    const { links: before, placement } = await this.look(config);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);
       if (rules !== this.#rules || !(await firewallPresent(tableName))) {
@@ -57,10 +91,28 @@ export class HostNetwork {
         this.#rules = rules;
       }
       writeSysctls(sysctlsFor(config.zones, placement));
-      await ipBatch(addressCommands(config.zones, placement, links));
-      await applyNetworkd(networkdFiles(config.zones, placement));
     }
+    const clients = wildClients(config.zones, placement, this.#folder);
+    // A client that ends takes its addresses and routes along.
+    const links = (await this.#clients.endOthers(clients)) ? (await this.look(config)).links : before;
+    await ipBatch(addressCommands(config.zones, placement, links));
+    this.#clients.start(clients, addressed(placement, links));
+    await this.#shorten(queueWishes(config.zones, placement));
   }
+}
+
+/** Zones whose interface has an address of the world. */
+function addressed({ devices }: Placement, links: readonly Link[]): ReadonlySet<string> {
+  const has = (device: string) =>
+    links.some(({ name, addresses }) => name === device && addresses.some(({ scope }) => scope === 'global'));
+  return new Set([...devices].flatMap(([zone, device]) => (has(device) ? [zone] : [])));
+}
+
+function tc(verb: 'replace' | 'del', device: string, words: string): Promise<boolean> {
+  return run('tc', ['qdisc', verb, 'dev', device, 'root', ...words.split(' ').filter((word) => word !== '')]).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** An interface that is not there has no settings; it gets them when it comes. */
@@ -80,24 +132,5 @@ async function ipBatch(lines: readonly string[]): Promise<void> {
   } catch (error) {
     const [first = ''] = String((error as { stderr?: string }).stderr ?? error).split('\n');
     throw new Error(`the addresses could not be set: ${first}`);
-  }
-}
-
-async function applyNetworkd(files: Readonly<Record<string, string>>): Promise<void> {
-  const present = existsSync(networkdFolder)
-    ? readdirSync(networkdFolder).filter((name) => networkdFile.test(name))
-    : [];
-  const stale = present.filter((name) => !(name in files));
-  const changed = Object.entries(files).filter(
-    ([name, text]) => !present.includes(name) || readFileSync(join(networkdFolder, name), 'utf8') !== text,
-  );
-  if (stale.length === 0 && changed.length === 0) return;
-  mkdirSync(networkdFolder, { recursive: true });
-  for (const name of stale) rmSync(join(networkdFolder, name));
-  for (const [name, text] of changed) writeFileSync(join(networkdFolder, name), text, { mode: 0o644 });
-  try {
-    await run('networkctl', ['reload'], { timeout: 10_000 });
-  } catch {
-    throw new Error('the wild side gets no address: systemd-networkd, which asks for it, does not run');
   }
 }

@@ -27,6 +27,8 @@ export interface Placement {
   readonly devices: ReadonlyMap<string, string>;
   /** The interface below a VLAN's, by the zone's name. */
   readonly parents: ReadonlyMap<string, string>;
+  /** The interface that PPPoE runs over, by the zone's name: a port, or a VLAN of one. */
+  readonly lines: ReadonlyMap<string, string>;
   /** Sentences about zones whose interface is not there. */
   readonly problems: readonly string[];
 }
@@ -35,21 +37,29 @@ export interface Placement {
 export function placeZones(zones: readonly Zone[], links: readonly Link[]): Placement {
   const devices = new Map<string, string>();
   const parents = new Map<string, string>();
+  const lines = new Map<string, string>();
   const problems: string[] = [];
   const there = new Set(links.map(({ name }) => name));
   for (const zone of zones) {
     const port = portOf(zone, links);
     if (port === undefined || !there.has(port)) problems.push(absent(zone));
     if (port === undefined) continue;
-    devices.set(zone.name, zone.vlan === undefined ? port : vlanName(port, zone.vlan));
+    const line = zone.vlan === undefined ? port : vlanName(port, zone.vlan);
+    devices.set(zone.name, zone.pppoe ? pppName(zone.name) : line);
+    if (zone.pppoe) lines.set(zone.name, line);
     if (zone.vlan !== undefined) parents.set(zone.name, port);
   }
-  return { devices, parents, problems };
+  return { devices, parents, lines, problems };
 }
 
 /** Linux IFNAMSIZ: 15 characters. */
 export function vlanName(port: string, vlan: number): string {
   return `${port.slice(0, 14 - `${vlan}`.length)}.${vlan}`;
+}
+
+/** pppd makes it when the provider has answered. */
+function pppName(zone: string): string {
+  return `ppp-${zone}`.slice(0, 15);
 }
 
 function portOf(zone: Zone, links: readonly Link[]): string | undefined {

@@ -5,8 +5,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { hiddenNetworks, networksSeen } from '../config/mapping.ts';
 import type { Config } from '../config/schema.ts';
 import { type Family, familyOf, formatPrefix, type Prefix } from '../lib/ip.ts';
+import { mapMark } from './mapping.ts';
 
 const run = promisify(execFile);
 
@@ -19,6 +21,8 @@ const tunnelTable = 7296;
  * company, or a network of the same addresses, changes nothing for our own networks.
  */
 const firstTable = 7294;
+/** The table of packets to a mapped network, by their mark: the real address may be one of ours. */
+const mapTable = 7293;
 /** Weaker than any other route: what holds when the tunnel device is gone, so that nothing leaves in the clear. */
 const lastMetric = 4_278_198_272;
 
@@ -34,27 +38,28 @@ export interface NetworkPlan {
 
 export interface TunnelRoute {
   readonly prefix: Prefix;
-  readonly table: 'main' | typeof tunnelTable | typeof firstTable;
+  readonly table: 'main' | typeof tunnelTable | typeof firstTable | typeof mapTable;
   readonly source: string | null;
 }
 
 export function networkPlan(config: Config): NetworkPlan {
-  const routes = config.peers
-    .flatMap((peer) => peer.networks)
-    .map((prefix): TunnelRoute => {
-      const source = config.tunnel.sourceAddresses.find((ip) => familyOf(ip) === familyOf(prefix.address)) ?? null;
-      // A default route in the main table would swallow the tunnel's own envelopes.
-      return { prefix, table: prefix.length === 0 ? tunnelTable : 'main', source };
-    });
+  const routes = config.peers.flatMap(networksSeen).map((prefix): TunnelRoute => {
+    const source = config.tunnel.sourceAddresses.find((ip) => familyOf(ip) === familyOf(prefix.address)) ?? null;
+    // A default route in the main table would swallow the tunnel's own envelopes.
+    return { prefix, table: prefix.length === 0 ? tunnelTable : 'main', source };
+  });
   const ruleFamilies = new Set(
     routes.filter(({ table }) => table !== 'main').map(({ prefix }) => familyOf(prefix.address)),
   );
+  const hidden = config.peers
+    .flatMap(hiddenNetworks)
+    .map((prefix): TunnelRoute => ({ prefix, table: mapTable, source: null }));
   const isHome = config.role === 'home';
   const first = routes.filter(({ table }) => isHome && table === 'main');
   const zones = config.zones.filter(({ kind }) => kind !== 'wild').flatMap(({ addresses }) => addresses);
   return {
     device: config.tunnel.interface,
-    routes: [...routes, ...first.map((route): TunnelRoute => ({ ...route, table: firstTable }))],
+    routes: [...routes, ...first.map((route): TunnelRoute => ({ ...route, table: firstTable })), ...hidden],
     ruleSources: config.tunnel.networks.filter(({ address }) => ruleFamilies.has(familyOf(address))),
     firstSources: first.length > 0 ? config.tunnel.networks : [],
     thrown: first.length > 0 ? distinct([...config.tunnel.networks, ...zones.map(({ network }) => network)]) : [],
@@ -111,16 +116,21 @@ interface KernelRule {
   readonly srclen?: number;
 }
 
+const mapRule = `pref ${mapTable} from all fwmark ${mapMark} lookup ${mapTable}`;
+
 /** Local networks stay reachable directly: only packets that would take a default route go to the tunnel. */
 async function ruleCommands(plan: NetworkPlan, family: Family): Promise<string[]> {
   const own = plan.ruleSources.filter(({ address }) => familyOf(address) === family);
   const first = plan.firstSources.filter(({ address }) => familyOf(address) === family);
   const wanted = own.map((prefix) => `pref ${tunnelTable} from ${formatPrefix(prefix)} lookup ${tunnelTable}`);
   wanted.push(...first.map((prefix) => `pref ${firstTable} from ${formatPrefix(prefix)} lookup ${firstTable}`));
+  const isMapped = plan.routes.some(({ prefix, table }) => table === mapTable && familyOf(prefix.address) === family);
+  if (isMapped) wanted.push(mapRule);
   if (own.length > 0) wanted.push(`pref ${tunnelTable - 1} from all lookup main suppress_prefixlength 0`);
   const { stdout } = await run('ip', [`-${family}`, '-j', 'rule', 'show']);
   const present = (JSON.parse(stdout) as KernelRule[]).flatMap(({ priority, src, srclen }) => {
     if (priority === tunnelTable - 1) return [`pref ${priority} from all lookup main suppress_prefixlength 0`];
+    if (priority === mapTable) return [mapRule];
     if (priority !== tunnelTable && priority !== firstTable) return [];
     const from = fullPrefix(srclen === undefined ? src : `${src}/${srclen}`, family);
     return [`pref ${priority} from ${from} lookup ${priority}`];

@@ -5,6 +5,7 @@ import type { Path } from '../lib/net.ts';
 import { Secret } from '../lib/secret.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeReport, Peer } from './api.ts';
 import { createIkeEndpoint } from './endpoint.ts';
+import { nonceLength } from './exchanges/auth.ts';
 
 /* Two endpoints and a wire that is moved by hand, for tests that are written as traces. `test/sim` has the weather. */
 
@@ -80,6 +81,11 @@ export class Side {
   readonly wire: { readonly bytes: Uint8Array; readonly path: Path }[] = [];
   readonly effects: IkeEffect[] = [];
   readonly reports: IkeReport[] = [];
+  /** Everything that it drew by chance, and what the first octet of the next nonce is to be. */
+  readonly drawn: Uint8Array[] = [];
+  firstOctet: number | null = null;
+  /** Milliseconds that its clock is ahead of the pair's. */
+  ahead = 0;
   #draws = 0;
   readonly #name: string;
   readonly #clock: { now: number };
@@ -91,13 +97,16 @@ export class Side {
   }
 
   get env() {
-    return { now: this.#clock.now, random: (length: number) => this.#random(length) };
+    return { now: this.#clock.now + this.ahead, random: (length: number) => this.#random(length) };
   }
 
   #random(length: number): Uint8Array {
     this.#draws += 1;
     const draw = createHash('shake256', { outputLength: length }).update(`${this.#name} ${this.#draws}`);
-    return new Uint8Array(draw.digest());
+    const octets = new Uint8Array(draw.digest());
+    if (this.firstOctet !== null && length === nonceLength) octets[0] = this.firstOctet;
+    this.drawn.push(octets);
+    return octets;
   }
 
   take(effects: readonly IkeEffect[]): void {
@@ -171,7 +180,7 @@ export class Pair {
   wait(milliseconds: number): void {
     const until = this.clock.now + milliseconds;
     for (;;) {
-      const at = Math.min(this.home.endpoint.wakeAt(), this.portal.endpoint.wakeAt());
+      const at = Math.min(...[this.home, this.portal].map(({ endpoint, ahead }) => endpoint.wakeAt() - ahead));
       if (at > until) break;
       this.clock.now = Math.max(this.clock.now, at);
       for (const side of [this.home, this.portal]) side.step({ kind: 'wake' });

@@ -89,11 +89,11 @@ export class Reception {
     const fresh =
       header.fromInitiator && header.messageId === 0 && isZero(header.spiResponder) && !isZero(header.spiInitiator);
     if (!fresh || key !== null) return this.#count('strayInit', call);
-    const payloads = readPayloads(header, bytes);
-    if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed', call);
-    const message = { ...raw, payloads };
     this.#runner.guard(call, (turn) => {
-      if (!this.#gate.admits(message, this.#table.halfOpen, turn)) return;
+      if (!this.#gate.admits(raw, this.#table.halfOpen, turn)) return;
+      const payloads = readPayloads(header, bytes);
+      if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed', call);
+      const message = { ...raw, payloads };
       const resumes = header.exchange === exchangeTypes.IKE_SESSION_RESUME;
       const state = resumes ? respondResume(message, turn) : respondInit(message, this.#peers.algorithms(), turn);
       if (state === null) return this.#count('initRefused', call);

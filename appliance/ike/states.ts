@@ -179,6 +179,8 @@ interface ChildTask {
   readonly keyPair: KeyPair | null;
   /** The peer rekeys the same child at the same time: what its exchange made. */
   readonly rival: { readonly spi: number; readonly nonces: Nonces } | null;
+  /** SPIs that the peer has deleted meanwhile and that we do not know: one may be in the answer that is still to come. */
+  readonly gone: readonly number[];
 }
 
 interface IkeTask {
@@ -261,6 +263,17 @@ export function withRival(task: Task, rival: { readonly spi?: number; readonly n
   const { of } = task;
   if (of.kind === 'ike') return { ...task, of: { ...of, task: { ...of.task, rival: { nonces } } } };
   return spi === undefined ? task : { ...task, of: { ...of, task: { ...of.task, rival: { spi, nonces } } } };
+}
+
+/** No honest peer deletes more of what we do not know while one request of ours is under way. */
+const maxGone = 8;
+
+/** Notes that the peer has deleted SAs that we do not have, or not yet. */
+export function withGone(task: Task, spis: readonly number[]): Task {
+  if (task.kind === 'child') return { ...task, gone: [...task.gone, ...spis].slice(0, maxGone) };
+  if (task.kind !== 'followUp' || task.of.kind !== 'child') return task;
+  const { of } = task;
+  return { ...task, of: { ...of, task: { ...of.task, gone: [...of.task.gone, ...spis].slice(0, maxGone) } } };
 }
 
 /** As responder: CREATE_CHILD_SA is answered, and IKE_FOLLOWUP_KE with these octets in its notify has to come. */

@@ -3,6 +3,7 @@ import { mkdirSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'no
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type LoadedConfig, loadSource, readSource } from '../config/files.ts';
+import { mappingNotes } from '../config/mapping.ts';
 import { ConfigError } from '../config/problems.ts';
 import { ConfigStore, type Source } from '../config/store.ts';
 import { HostNetwork } from '../host/host.ts';
@@ -12,11 +13,14 @@ import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
+import { Lights, patternOf } from './lights.ts';
 import type { LogSink } from './log-sink.ts';
+import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
 import { type Proof, residentOctets } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
+import { type Wan, wanOf } from './wan.ts';
 import { whyText } from './why.ts';
 
 const configPollMs = 1000;
@@ -26,15 +30,17 @@ const newestLines = 500;
 export interface ApplianceOptions {
   readonly configFile: string;
   readonly stateDirectory: string;
+  /** A sentence while the box waits for its portal's configuration. */
+  readonly enrolling?: () => string | null;
   readonly log: Logger;
   readonly sink: LogSink;
 }
 
-export class Appliance {
+export class Appliance implements Managed {
   readonly #options: ApplianceOptions;
   readonly #log: Logger;
   readonly #services: ServiceSet;
-  readonly #host = new HostNetwork();
+  readonly #host: HostNetwork;
   readonly #configurations: Configurations;
   #loaded: LoadedConfig | null = null;
   #fileProblem: string | null = null;
@@ -42,6 +48,7 @@ export class Appliance {
   #before: Fingerprint = new Map();
   #monitor: NetworkMonitor | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
+  readonly #lights = new Lights();
   #why = '';
   /** Whether a change of the configuration file is waited for. */
   #waiting = false;
@@ -53,6 +60,7 @@ export class Appliance {
     // Services under their own users pass through to their own folders; what is here is for the owner's eyes.
     mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     const line = (service: string, text: string) => this.#passOn(service, text);
+    this.#host = new HostNetwork(stateDirectory, line);
     this.#services = new ServiceSet({ stateDirectory, log, line, changed: () => {} });
     this.#configurations = new Configurations({
       store: new ConfigStore(`${stateDirectory}/config`),
@@ -102,7 +110,7 @@ export class Appliance {
     return {
       config: this.#loaded?.config ?? null,
       devices: Object.fromEntries(view?.placement.devices ?? []),
-      hostProblems: view?.problems ?? [],
+      hostProblems: this.#host.problems(),
       disk: diskFacts(this.#options.stateDirectory),
       configProblem: this.#configProblem(),
     };
@@ -115,16 +123,33 @@ export class Appliance {
     return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
   }
 
+  /** For the portal's client, who asks often. */
+  inForce(): InForce {
+    const config = this.#loaded?.config;
+    return {
+      revision: config?.revision ?? null,
+      state: this.#configurations.status().state,
+      problem: this.#configProblem(),
+      inside: config?.peers.flatMap(({ networks }) => networks) ?? [],
+    };
+  }
+
+  /** The status without what it costs to count the memory. */
+  glance(): Promise<ApplianceStatus> {
+    return this.#status();
+  }
+
   async #status(): Promise<ApplianceStatus> {
     const tunnel = await this.#services.tunnel();
     const services = this.#services.status();
     return applianceStatus({
       version,
       uptimeSeconds: Math.floor(performance.now() / 1000),
+      notes: mappingNotes(this.#loaded?.config.peers ?? []),
       configFile: this.#options.configFile,
       residentOctets: 0,
       configProblem: this.#configProblem(),
-      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...(this.#host.view?.problems ?? [])],
+      hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...this.#host.problems()],
       configuration: this.#configurations.status(),
       zones: Object.fromEntries(this.#host.view?.placement.devices ?? []),
       tunnel,
@@ -140,6 +165,7 @@ export class Appliance {
     this.#configurations.close();
     this.#monitor?.close();
     await this.#services.stop();
+    await this.#host.close();
   }
 
   #readFile(): Source | null {
@@ -162,6 +188,8 @@ export class Appliance {
 
   #configProblem(): string | null {
     if (this.#fileProblem === null) return this.#configurations.problem();
+    const enrolling = this.#options.enrolling?.() ?? null;
+    if (enrolling !== null) return enrolling;
     const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
     const problem = this.#fileProblem.replaceAll('\n', '; ');
     return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
@@ -203,6 +231,7 @@ export class Appliance {
       if (seen !== this.#host.outside(this.#loaded.config)) {
         this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
         this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
+        void this.#look();
       }
       await this.#host.apply(this.#loaded.config);
       this.#hostProblem = null;
@@ -219,11 +248,24 @@ export class Appliance {
     else this.#options.sink.write(`{"service":"${service}",${line.slice(1)}\n`);
   }
 
+  #wan({ tunnel }: ApplianceStatus): Wan {
+    const { view } = this.#host;
+    if (!this.#loaded || !view) return { state: 'unknown', sentence: null };
+    return wanOf(this.#loaded.config.zones, view, tunnel?.state === 'up');
+  }
+
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
+    // A portal has no LAN whose names anybody could miss, but thousands of boxes to describe: once is enough.
+    if (this.#loaded?.config.role === 'portal' && this.#why !== '') {
+      if (this.#configurations.status().state === 'settled') this.#services.remember();
+      return;
+    }
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status);
+    const wan = this.#wan(status);
+    this.#lights.show(patternOf(status, wan.state));
+    const text = whyText(status, wan);
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {

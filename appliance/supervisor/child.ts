@@ -1,6 +1,6 @@
 /** One process of a service: started with no more rights than its row says, heard line by line, spoken to over IPC. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { serviceDirectory } from '../config/slices.ts';
 import type { FromService, ToTunnel } from '../lib/messages.ts';
@@ -25,7 +25,8 @@ const longestLine = 16_384;
 export function startChild(row: ServiceRow, stateDirectory: string, events: ChildEvents): ChildProcess {
   const user = userNamed(row.user);
   const directory = serviceDirectory(stateDirectory, row.name);
-  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, row.folderMode ?? 0o755);
   if (user) chownSync(directory, user.uid, user.gid);
   const [file = '', ...rest] = commandLine(row, stateDirectory, process.getuid?.() === 0, user);
   const child = spawn(file, rest, {

@@ -67,15 +67,26 @@ test('killed a hundred times after three seconds of work, it comes back at once 
   assert.equal(play.state.record.restarts, 100);
 });
 
+test('a service that answers an honest no is no crash loop, however often it is killed', () => {
+  const play = wanted();
+  play.take();
+  for (let i = 0; i < 100; i += 1) {
+    play.on({ kind: 'started' }).on({ kind: 'answered' }).on({ kind: 'probed', ok: false, detail: 'no clock' });
+    play.now += 1500;
+    play.take();
+    assert.deepEqual(play.crash().take(), ['spawn']);
+  }
+});
+
 test('a crash loop is contained: pauses grow to half a minute, and it is said', () => {
   const play = wanted();
-  const pauses = Array.from({ length: 12 }, () => {
+  const pauses = Array.from({ length: 14 }, () => {
     const before = play.now;
     play.crash();
     if (play.state.name === 'waiting') play.wake();
     return play.now - before;
   });
-  assert.deepEqual(pauses, [0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000]);
+  assert.deepEqual(pauses, [0, 0, 0, 0, 0, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000]);
   assert.equal(isCrashLooping(play.state, play.now), true);
   play.live(60_000);
   assert.equal(isCrashLooping(play.state, play.now), false, 'said no longer once it works');
@@ -127,7 +138,7 @@ test('a stop is asked for, then enforced; what was wanted again meanwhile starts
   play.live(10).on({ kind: 'unwant' }).crash();
   assert.equal(play.state.name, 'stopped');
   const resting = wanted();
-  for (let i = 0; i < 5; i += 1) resting.crash();
+  for (let i = 0; i < 7; i += 1) resting.crash();
   while (resting.state.name !== 'waiting') resting.crash();
   assert.equal(resting.on({ kind: 'unwant' }).state.name, 'stopped');
 });

@@ -9,7 +9,7 @@
  * and then again and again. Silence is a hang: the process is killed. An honest "no" is trouble of the world (no cable, a
  * port that is taken) that a restart seldom mends: it is reported, and only after minutes answered with a restart.
  *
- * How soon the next start comes is a matter of `heat`: each end adds one degree, proven life takes degrees away. Up to
+ * How soon the next start comes is a matter of `heat`: each end adds one degree, life that answers takes degrees away. Up to
  * `coolDegrees` a service comes back at once; above, it is a crash loop, said so, and given growing pauses.
  */
 
@@ -27,8 +27,8 @@ interface Running {
   readonly configureBy: number;
   readonly probe: { readonly name: 'due'; readonly at: number } | { readonly name: 'asked'; readonly deadline: number };
   readonly unanswered: number;
-  /** When the work was first proven in this life. */
-  readonly provenAt: number | null;
+  /** When the first question of this life was answered, be it by an honest "no": what answers does not loop. */
+  readonly answeredAt: number | null;
   readonly ailing: { readonly since: number; readonly detail: string } | null;
   readonly record: Record;
 }
@@ -68,12 +68,13 @@ export const limits = {
   kill: 2000,
   firstPause: 1000,
   longestPause: 30_000,
-  /** Proven life that takes away one degree. */
+  /** Life that takes away one degree. */
   coolingPerDegree: 1000,
 } as const;
 
-const coolDegrees = 3;
-const hottest = 10;
+/** A handful of ends in a row is bad luck; the tunnel's users shall not wait for a pause then. */
+const coolDegrees = 5;
+const hottest = 12;
 const unansweredBeforeKill = 2;
 
 type Step = { readonly state: ServiceState; readonly effects: readonly ServiceEffect[] };
@@ -94,7 +95,7 @@ export function wakeAt(state: ServiceState): number {
   }
 }
 
-/** Keeps ending soon after its start: it is given pauses. Proven life forgives. */
+/** Keeps ending soon after its start: it is given pauses. Life that answers forgives. */
 export function isCrashLooping(state: ServiceState, now: number): boolean {
   return heatNow(state, now) > coolDegrees;
 }
@@ -141,7 +142,7 @@ function begun(record: Record, now: number): Step {
     configureBy: now + limits.configure,
     probe: { name: 'due', at: Number.POSITIVE_INFINITY },
     unanswered: 0,
-    provenAt: null,
+    answeredAt: null,
     ailing: null,
     record,
   };
@@ -161,8 +162,8 @@ function whileRunning(
     case 'probed': {
       const ailing = event.ok ? null : { since: state.ailing?.since ?? now, detail: event.detail };
       const probe = { name: 'due', at: now + limits.probeEvery } as const;
-      const provenAt = event.ok ? (state.provenAt ?? now) : state.provenAt;
-      const next: Running = { ...state, unanswered: 0, provenAt, ailing, probe };
+      const answeredAt = state.answeredAt ?? now;
+      const next: Running = { ...state, unanswered: 0, answeredAt, ailing, probe };
       const hopeless = ailing !== null && now - ailing.since >= limits.ailing;
       return hopeless ? killed(next, `does not do its work: ${event.detail}`, now) : still(next);
     }
@@ -209,8 +210,8 @@ function exited(state: ServiceState, detail: string, now: number): Step {
 }
 
 function heatNow(state: ServiceState, now: number): number {
-  const provenLife = state.name === 'running' && state.provenAt !== null ? now - state.provenAt : 0;
-  return Math.max(0, state.record.heat - provenLife / limits.coolingPerDegree);
+  const life = state.name === 'running' && state.answeredAt !== null ? now - state.answeredAt : 0;
+  return Math.max(0, state.record.heat - life / limits.coolingPerDegree);
 }
 
 function heatAfter(state: ServiceState, now: number): number {

@@ -17,6 +17,8 @@ export interface ServiceRow {
   readonly roles: readonly Role[];
   /** Null where the configuration has no work for it. */
   readonly slice: (loaded: LoadedConfig, stateDirectory: string) => unknown;
+  /** Of its folder; services may read each other's files (0o755) when nothing is said. */
+  readonly folderMode?: number;
   /** Megabytes of JavaScript heap, above which a leak becomes a restart instead of a box without memory. */
   readonly heapMegabytes: number;
 }
@@ -45,6 +47,8 @@ export const services: readonly ServiceRow[] = [
     capabilities: ['net_bind_service', 'sys_time'],
     roles: ['home', 'portal'],
     slice: ntpSlice,
+    // chronyd opens its command socket only in a folder that nobody else can look into.
+    folderMode: 0o750,
     heapMegabytes: 64,
   },
   {

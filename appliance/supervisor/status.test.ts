@@ -13,6 +13,7 @@ const tunnel = {
 const facts = {
   version: '0',
   uptimeSeconds: 1,
+  notes: [],
   configFile: 'home.toml',
   residentOctets: 1,
   configProblem: null,

@@ -9,6 +9,8 @@ export interface ApplianceStatus {
   readonly sentence: string;
   /** Everything that is wrong, a sentence each. */
   readonly problems: readonly string[];
+  /** What is no fault, and has to be known: which networks are reached under other addresses. */
+  readonly notes: readonly string[];
   readonly configFile: string;
   /** Of the supervisor and all services together. */
   readonly residentOctets: number;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { localNetworks } from '../config/mapping.ts';
 import { parseConfig } from '../config/schema.ts';
 import { formatPrefix } from '../lib/ip.ts';
-import { changedPeers, identityOf, localNetworks, movedPeers } from './peers.ts';
+import { changedPeers, identityOf, movedPeers } from './peers.ts';
 
 test('the kind of an identity is told by its form', () => {
   assert.deepEqual(identityOf('box-7.example.com'), { kind: 'fqdn', value: 'box-7.example.com' });

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LoadedConfig } from '../config/files.ts';
+import { localNetworks, seenAs } from '../config/mapping.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
 import type { Identity, Peer } from '../ike/api.ts';
 import { Trust } from '../ike/x509/trust.ts';
 import type { Capabilities } from '../lib/esp-sa.ts';
-import { canonicalIp, familyOf, type Prefix, selectorOf } from '../lib/ip.ts';
+import { canonicalIp, familyOf, selectorOf } from '../lib/ip.ts';
 
 /** What the data plane of `native/` has beyond the standards. */
 const capabilities: Capabilities = { pathProbes: true, superPackets: false };
@@ -33,7 +34,9 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     aggfrag: peer.aggfrag,
     capabilities,
     forwarding: { clampMss: peer.clampMss, aggregationDelayMs: peer.aggregationDelayMs, tooBig: peer.tooBig },
-    localSelectors: localNetworks(peer, loaded.config).map(selectorOf),
+    localSelectors: localNetworks(peer, loaded.config)
+      .map((prefix) => seenAs(prefix, peer.map.ours))
+      .map(selectorOf),
     remoteSelectors: peer.networks.map(selectorOf),
     children: peer.children.map(({ local, remote }) => ({
       localSelectors: local ?? localNetworks(peer, loaded.config).map(selectorOf),
@@ -43,16 +46,6 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     livenessSeconds: peer.livenessSeconds,
     keepaliveSeconds: peer.keepaliveSeconds,
   };
-}
-
-/**
- * What the tunnel to a peer brings there: the networks of the zones that name it, or all of ours when none does. So two employers
- * may use the same addresses: who asks decides whom.
- */
-export function localNetworks({ name }: PeerConfig, { zones, tunnel }: Config): readonly Prefix[] {
-  const own = zones.filter(({ kind, peers }) => kind === 'work' && peers?.includes(name));
-  if (own.length === 0) return tunnel.networks;
-  return own.flatMap(({ addresses }) => addresses.map(({ network }) => network));
 }
 
 function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' | 'remoteAuth'> {

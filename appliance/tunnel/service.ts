@@ -134,6 +134,8 @@ export class TunnelService {
     const sas = this.#dataplane?.saStats() ?? [];
     const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
     const tunnels = new Map(this.#dataplane?.tunnelStats().map((stats) => [stats.tunnel, stats]));
+    // Thousands of peers have thousands of SAs: nobody may look through all for each.
+    const sasByTunnel = Map.groupBy(sas, ({ tunnel }) => tunnel);
     const tunnelOf = ({ name }: PeerConfig) => tunnels.get(ikeByPeer.get(name)?.children.at(-1)?.tunnel ?? -1);
     return tunnelStatus({
       now,
@@ -145,7 +147,7 @@ export class TunnelService {
         failure: this.#failures.get(config.name) ?? null,
         upSince: this.#upSince.get(config.name) ?? null,
         traffic: trafficOf(tunnelOf(config)),
-        mtu: mtuStatus(tunnelOf(config), sas, config.tooBig),
+        mtu: mtuStatus(tunnelOf(config), sasByTunnel.get(tunnelOf(config)?.tunnel ?? -1) ?? [], config.tooBig),
         ike: ikeByPeer.get(config.name) ?? null,
       })),
       dataplane: this.#dataplane?.counters() ?? null,

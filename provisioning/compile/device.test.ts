@@ -22,6 +22,7 @@ const facts: DeviceFacts = {
   },
   ranges: ['10.64.0.0/24', 'fd77::/64'],
   dnsZones: [{ name: 'corp.example', primaries: ['10.1.0.53'] }],
+  zones: [{ name: 'work', reaches: ['internet', 'tunnel', 'kids'] }],
   settings: [],
 };
 
@@ -48,7 +49,31 @@ test('a LAN gets DHCP and DNS of the ranges of its site', () => {
     ['10.64.0.1', 'fd77::1'],
   );
   assert.equal(config.dns?.zones[0]?.source, '10.64.0.1');
+  assert.deepEqual([config.ntp?.listen, config.ntp?.interface], [['10.64.0.1', 'fd77::1'], 'lan0']);
+  assert.deepEqual(network?.ntp, ['10.64.0.1']);
+  assert.deepEqual(config.zones, []);
   assert.equal(parseConfig(compiled({})).dhcp, undefined);
+  const plain = parseConfig(compiled({ lan: { interface: 'lan0', dns: false, ntp: false } }));
+  assert.deepEqual([plain.dns, plain.ntp, plain.dhcp?.networks[0]?.ntp], [undefined, undefined, undefined]);
+});
+
+test('with both interfaces named, the box gets its zones, its addresses, and what the policy lets them reach', () => {
+  const config = parseConfig(compiled({ lan: { interface: 'work0', wild: 'wild0' } }));
+  assert.deepEqual(
+    config.zones.map(({ name, kind, interface: port, addressing }) => [name, kind, port, addressing]),
+    [
+      ['wild', 'wild', 'wild0', 'kept'],
+      ['work', 'work', 'work0', 'static'],
+    ],
+  );
+  assert.deepEqual(
+    config.zones[1]?.addresses.map(({ address, network }) => `${address}/${network.length}`),
+    ['10.64.0.1/24', 'fd77::1/64'],
+  );
+  assert.deepEqual(
+    config.policy.map(({ from, to }) => [from, to]),
+    [['work', 'wild']],
+  );
 });
 
 test('the later setting wins; what the box would refuse is named', () => {

@@ -7,7 +7,7 @@ import { ConfigError } from '../../appliance/config/problems.ts';
 import { parseConfig } from '../../appliance/config/schema.ts';
 import { canonicalJson } from '../facts/records.ts';
 import { Refusal } from '../facts/refusal.ts';
-import { lanSections, mainRanges, ownAddress } from './lan.ts';
+import { type LanFacts, lanSections, mainRanges, ownAddress } from './lan.ts';
 import { merge } from './merge.ts';
 
 type Section = Readonly<Record<string, unknown>>;
@@ -26,12 +26,13 @@ export interface DeviceFacts {
   readonly ikeId: string;
   /** The key that the box proves itself with, or null while it has not enrolled. */
   readonly publicKey: string | null;
-  /** Revoked, archived and moved boxes have no peer at the portal. */
+  /** Revoked and archived boxes have no peer at the portal. One that was moved may still come back. */
   readonly mayCall: boolean;
   readonly portal: PortalFacts;
   /** What is assigned to the site, in the order of the pools. */
   readonly ranges: readonly string[];
-  readonly dnsZones: readonly { readonly name: string; readonly primaries: readonly string[] }[];
+  readonly dnsZones: LanFacts['dnsZones'];
+  readonly zones: LanFacts['zones'];
   /** Policy, site, device: the later one wins. */
   readonly settings: readonly Section[];
 }

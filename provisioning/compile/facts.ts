@@ -46,7 +46,17 @@ async function loadShared(queries: Queries) {
     .where('archivedAt', 'is', null)
     .orderBy('name')
     .execute();
+  const zones = await queries
+    .selectFrom('zones')
+    .select(['policyId', 'name', 'reaches'])
+    .where('archivedAt', 'is', null)
+    .orderBy('name')
+    .execute();
   return {
+    zones: Map.groupBy(
+      zones.map(({ reaches, ...zone }) => ({ ...zone, reaches: JSON.parse(reaches) as string[] })),
+      ({ policyId }) => policyId,
+    ),
     portals: new Map(portals.map((row) => [row.id, portalFacts(row)])),
     policies: new Map(policies.map((row) => [row.id, JSON.parse(row.settings) as Section])),
     dnsZones: dnsZones.map((row) => ({ ...row, primaries: JSON.parse(row.primaries) as string[] })),
@@ -58,7 +68,7 @@ async function loadChunk(queries: Queries, ids: readonly number[], shared: Share
     .selectFrom('devices')
     .innerJoin('sites', 'sites.id', 'devices.siteId')
     .select(['devices.id', 'devices.name', 'devices.ikeId', 'devices.settings', 'devices.state'])
-    .select(['devices.archivedAt', 'devices.movedTo', 'sites.id as siteId', 'sites.settings as siteSettings'])
+    .select(['devices.archivedAt', 'sites.id as siteId', 'sites.settings as siteSettings'])
     .select(['sites.policyId', 'sites.portalId'])
     .where('devices.id', 'in', ids)
     .orderBy('devices.id')
@@ -73,12 +83,13 @@ async function loadChunk(queries: Queries, ids: readonly number[], shared: Share
       name: row.name,
       ikeId: row.ikeId,
       publicKey: keys.get(row.id) ?? null,
-      mayCall: row.state === 'enrolled' && row.archivedAt === null && row.movedTo === 'null',
+      mayCall: row.state === 'enrolled' && row.archivedAt === null,
       portal,
       ranges: ranges.get(row.siteId) ?? [],
       dnsZones: shared.dnsZones
         .filter(({ policyId }) => policyId === null || policyId === row.policyId)
         .map(({ name, primaries }) => ({ name, primaries })),
+      zones: (shared.zones.get(row.policyId) ?? []).map(({ name, reaches }) => ({ name, reaches })),
       settings: [shared.policies.get(row.policyId) ?? {}, JSON.parse(row.siteSettings), JSON.parse(row.settings)],
     };
     return { deviceId: row.id, portalId: row.portalId, facts };
@@ -90,8 +101,11 @@ async function rangesOf(queries: Queries, siteIds: readonly number[]): Promise<M
   if (siteIds.length === 0) return found;
   const rows = await queries
     .selectFrom('ranges')
+    .innerJoin('sites', 'sites.id', 'ranges.siteId')
     .select(['siteId', 'prefix'])
     .where('siteId', 'in', siteIds)
+    // An archived site keeps what it had; a site in use has given its archived ranges up.
+    .where(({ eb, or }) => or([eb('ranges.archivedAt', 'is', null), eb('sites.archivedAt', 'is not', null)]))
     .orderBy('poolId')
     .execute();
   for (const { siteId, prefix } of rows) found.set(siteId, [...(found.get(siteId) ?? []), prefix]);

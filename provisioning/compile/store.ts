@@ -23,11 +23,17 @@ interface Compiled {
   readonly peer: string;
 }
 
+export interface Recompilation {
+  readonly deviceIds: readonly number[];
+  /** Of them: boxes to be woken although nothing is compiled differently, because they are sent to another portal. */
+  readonly moved: ReadonlySet<number>;
+  readonly fleetRevision: number;
+}
+
 /** @throws {Refusal} when a box would refuse what comes out for it. */
 export async function recompile(
   tx: Tx,
-  deviceIds: readonly number[],
-  fleetRevision: number,
+  { deviceIds, moved, fleetRevision }: Recompilation,
 ): Promise<ConfigurationChange[]> {
   const changes: ConfigurationChange[] = [];
   const loaded = await loadFacts(tx, deviceIds);
@@ -37,10 +43,9 @@ export async function recompile(
       chunk.map(({ deviceId }) => deviceId),
     );
     const different = chunk.flatMap((one) => compileOne(one, rows.get(one.deviceId), fleetRevision));
-    await save(
-      tx,
-      different.map(({ row }) => row),
-    );
+    const changed = new Set(different.map(({ row }) => row.deviceId));
+    const woken = [...rows.values()].filter(({ deviceId }) => moved.has(deviceId) && !changed.has(deviceId));
+    await save(tx, [...different.map(({ row }) => row), ...woken.map((row) => ({ ...row, fleetRevision }))]);
     changes.push(...different.map(({ change }) => change));
   }
   return changes;

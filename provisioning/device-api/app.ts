@@ -10,11 +10,14 @@ import type { Reports } from './reports.ts';
 import { type Authorized, deviceRoutes } from './routes.ts';
 import { Challenges, signatureHolds } from './signature.ts';
 import type { Waiting } from './waiting.ts';
+import type { WakeDesk } from './wake-socket.ts';
 
 export interface DeviceApiParts {
   readonly database: Database;
   readonly reports: Reports;
   readonly waiting: Waiting;
+  /** Null where no wake-up datagrams are sent. */
+  readonly wakeDesk: WakeDesk | null;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   now(): number;

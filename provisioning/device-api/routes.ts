@@ -91,6 +91,7 @@ async function config(by: Authorized, request: Request, response: Response): Pro
     if (!caller) return void response.status(403).json({ error: 'revoked' });
     if (turnedAway(caller, response)) return undefined;
     const row = await compiledOf(by, caller.deviceId);
+    guide(by, response, row);
     if (has === undefined || Number(has) !== row.revision) return sendConfig(response, row);
     const left = until - by.now();
     if (left <= 0 || gone.signal.aborted) return void response.set('etag', `"${row.revision}"`).status(304).end();
@@ -101,9 +102,16 @@ async function config(by: Authorized, request: Request, response: Response): Pro
 function compiledOf({ database }: Authorized, deviceId: number) {
   return database.queries
     .selectFrom('compiled')
-    .select(['revision', 'body'])
+    .innerJoin('portals', 'portals.id', 'compiled.portalId')
+    .select(['deviceId', 'revision', 'fleetRevision', 'body', 'apiUrls'])
     .where('deviceId', '=', deviceId)
     .executeTakeFirstOrThrow();
+}
+
+/** Where to ask from now on, and how to hear that it is worth asking. */
+function guide({ wakeDesk, now }: Authorized, response: Response, row: Awaited<ReturnType<typeof compiledOf>>): void {
+  response.set('moat-api-urls', (JSON.parse(row.apiUrls) as string[]).join(' '));
+  if (wakeDesk) response.set('moat-wake', wakeDesk.header(row.deviceId, row.fleetRevision, now()));
 }
 
 /** The body is the very file that `parseConfig` of the box reads. */

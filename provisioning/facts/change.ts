@@ -72,7 +72,8 @@ async function perform<T>(tx: Tx, request: ChangeRequest, work: (edit: Edit) => 
   const { changes } = edit;
   if (changes.length === 0) return { revision: null, changes: [], records: [], configurations: [], result };
   const revision = (await lastRevision(tx)) + 1;
-  const configurations = await recompile(tx, await affectedDevices(tx, changes), revision);
+  const deviceIds = await affectedDevices(tx, changes);
+  const configurations = await recompile(tx, { deviceIds, moved: movedDevices(changes), fleetRevision: revision });
   const labelled = await label(tx, changes);
   const { author, summary, now: at } = request;
   await tx.insertInto('revisions').values({ id: revision, at, author, summary }).execute();
@@ -94,6 +95,11 @@ async function perform<T>(tx: Tx, request: ChangeRequest, work: (edit: Edit) => 
   // Here, where the records of a preview are still to be seen.
   const records = await recordDifferences(tx, labelled.slice(0, shownRecords));
   return { revision, changes: labelled, records, configurations, result };
+}
+
+function movedDevices(changes: readonly Change[]): Set<number> {
+  const moved = changes.filter(({ kind, before, after }) => kind === 'device' && before?.movedTo !== after?.movedTo);
+  return new Set(moved.map(({ id }) => id));
 }
 
 /** Counted without gaps: the writer's turn (see `Database.write`) is ours. */

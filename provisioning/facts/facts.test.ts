@@ -6,7 +6,15 @@ import { firstFacts, request } from '../testing/facts.ts';
 import { type ChangeRequest, change } from './change.ts';
 import type { Edit } from './edit.ts';
 import { addCode, announceKey, codeFrom, enrolByCode, enrolByFactoryKey, hashOfCode, promoteKey } from './enrolment.ts';
-import { addFactoryKey, addRecord, archiveRecord, redirectDevice, revokeDevice, setRecord } from './fleet.ts';
+import {
+  addFactoryKey,
+  addRecord,
+  archiveRecord,
+  redirectDevice,
+  renumberSite,
+  revokeDevice,
+  setRecord,
+} from './fleet.ts';
 import { purge } from './purge.ts';
 import { Refusal } from './refusal.ts';
 import { listRevisions, revisionDifferences, undoRevision } from './revisions.ts';
@@ -24,7 +32,7 @@ async function compiled({ queries }: Database, name: string) {
   const row = await queries
     .selectFrom('compiled')
     .innerJoin('devices', 'devices.id', 'compiled.deviceId')
-    .select(['compiled.revision', 'compiled.body', 'compiled.peer'])
+    .select(['compiled.revision', 'compiled.body', 'compiled.peer', 'compiled.fleetRevision'])
     .where('devices.name', '=', name)
     .executeTakeFirstOrThrow();
   return { ...row, config: JSON.parse(row.body) };
@@ -117,6 +125,21 @@ onBoth('a pool that is used up says so; what is purged can be given again', asyn
   assert.equal((await compiled(database, 'c')).config.tunnel.networks[2], '10.9.0.0/31');
 });
 
+onBoth(
+  'a site is renumbered: a range of the same family goes, the other stays, and undo brings it back',
+  async (database) => {
+    await firstFacts(database);
+    await addHome(database, 'home-1');
+    const networks = async () => (await compiled(database, 'home-1')).config.tunnel.networks;
+    const before = await networks();
+    await edit(database, (to) => addRecord(to, 'pool', { name: 'second', prefix: '10.200.0.0/16', siteLength: 24 }));
+    const { revision } = await edit(database, (to) => renumberSite(to, 'acme/home-1', 'second'));
+    assert.deepEqual(await networks(), ['fd77::/64', '10.200.0.0/24']);
+    await edit(database, (to) => undoRevision(to, revision ?? 0));
+    assert.deepEqual(await networks(), before);
+  },
+);
+
 onBoth('every change can be undone, unless that would lose a later one', async (database) => {
   await firstFacts(database);
   await addHome(database, 'home-1');
@@ -198,6 +221,10 @@ onBoth('a factory key enrols without a code; rotation overlaps', async (database
   assert.equal(JSON.parse((await compiled(database, 'home-1')).peer).publicKey, keyOf(4));
   assert.match(await refusal(edit(database, (to) => announceKey(to, id, keyOf(3)))), /used before/);
   const to = { apiUrls: ['https://new.example:8443'], apiKey: keyOf(5) };
+  const { fleetRevision } = await compiled(database, 'home-1');
   await edit(database, (into) => redirectDevice(into, 'home-1', to));
-  assert.equal((await compiled(database, 'home-1')).peer, '');
+  const redirected = await compiled(database, 'home-1');
+  // Until the new portal has proven itself it may come back; and it has to hear of it.
+  assert.equal(JSON.parse(redirected.peer).publicKey, keyOf(4));
+  assert.ok(redirected.fleetRevision > fleetRevision);
 });

@@ -2,6 +2,7 @@
 import { portalFacts } from '../compile/facts.ts';
 import type { Database } from '../db/database.ts';
 import type { Waiting } from '../device-api/waiting.ts';
+import type { Wakes } from '../device-api/wakes.ts';
 import { lastRevision } from '../facts/change.ts';
 import type { TunnelFile } from './tunnel-file.ts';
 
@@ -9,6 +10,8 @@ export interface ChangesParts {
   readonly database: Database;
   readonly portalName: string;
   readonly waiting: Waiting;
+  /** Null where no wake-up datagrams are sent. */
+  readonly wakes: Wakes | null;
   readonly tunnelFile: TunnelFile | null;
   /** Told the revision and the ids of the devices whose configuration is another one now. */
   heard(revision: number, deviceIds: readonly number[]): void;
@@ -41,7 +44,7 @@ export class Changes {
   }
 
   async #once(): Promise<void> {
-    const { database, portalName, waiting, tunnelFile, heard } = this.#parts;
+    const { database, portalName, waiting, wakes, tunnelFile, heard } = this.#parts;
     const revision = await lastRevision(database.queries);
     // A restored backup is older than what we have seen: everything is read again.
     const since = revision < this.#seen ? -1 : this.#seen;
@@ -54,7 +57,7 @@ export class Changes {
     const rows = await database.queries
       .selectFrom('compiled')
       .innerJoin('devices', 'devices.id', 'compiled.deviceId')
-      .select(['compiled.deviceId', 'devices.name', 'compiled.peer', 'compiled.portalId'])
+      .select(['compiled.deviceId', 'devices.name', 'compiled.peer', 'compiled.portalId', 'compiled.fleetRevision'])
       .where('compiled.fleetRevision', '>', since)
       .execute();
     const ids = rows.map(({ deviceId }) => deviceId);
@@ -64,6 +67,10 @@ export class Changes {
     }
     this.#seen = revision;
     waiting.wake(ids);
+    wakes?.changed(
+      rows.map(({ deviceId, fleetRevision }) => [deviceId, fleetRevision]),
+      Date.now(),
+    );
     heard(revision, ids);
   }
 }

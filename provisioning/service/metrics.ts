@@ -6,6 +6,8 @@ import { fleetSummary } from '../fleet/page.ts';
 export interface Counters {
   reports: number;
   waiting: number;
+  listening: number;
+  connections: number;
 }
 
 interface Metric {
@@ -36,6 +38,8 @@ export async function metricsText(queries: Queries, now: number, counters: Count
     one('moat_round_trip_milliseconds', 'gauge', 'Mean round trip that the devices report.', trip),
     one('moat_status_reports_total', 'counter', 'Status reports since the start.', counters.reports),
     one('moat_waiting_devices', 'gauge', 'Devices whose question for a configuration is held open.', counters.waiting),
+    one('moat_listening_devices', 'gauge', 'Devices that are woken by datagrams.', counters.listening),
+    one('moat_device_connections', 'gauge', 'Connections to the device API.', counters.connections),
     one('process_resident_memory_bytes', 'gauge', 'Resident memory.', process.memoryUsage.rss()),
     one(
       'process_cpu_seconds_total',

@@ -1,8 +1,7 @@
 /** `portal run`: the doors, the timers, and the one place where they meet. */
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer as createHttpsServer, type ServerOptions } from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import { createServer as createHttpsServer } from 'node:https';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Database, openDatabase } from '../db/database.ts';
@@ -10,6 +9,7 @@ import { follow } from '../db/feed.ts';
 import { deviceApp } from '../device-api/app.ts';
 import { Reports } from '../device-api/reports.ts';
 import { Waiting } from '../device-api/waiting.ts';
+import { openWakeDesk, type WakeDesk } from '../device-api/wake-socket.ts';
 import { keyFiles } from '../keys/files.ts';
 import { operatorApp } from '../operator-api/app.ts';
 import { Live } from '../operator-api/live.ts';
@@ -17,6 +17,7 @@ import { databaseAddress, inFolder, type PortalSettings } from '../settings/sett
 import { Changes } from './changes.ts';
 import { housekeeping } from './housekeeping.ts';
 import { metricsText } from './metrics.ts';
+import { count, deviceTls, limitConnections, listen, operatorTls, portOf } from './servers.ts';
 import { TunnelFile } from './tunnel-file.ts';
 
 export interface RunningPortal {
@@ -38,15 +39,17 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
   const reports = new Reports(database);
   const live = new Live();
   await reports.load();
+  const wakeDesk = await wakeDeskOf(settings, log);
   const { configFile, pidFile } = settings.tunnel;
   const tunnelFile = configFile === '' ? null : new TunnelFile(inFolder(settings, configFile), pidFile);
   const heard = (revision: number, deviceIds: readonly number[]) => live.changed(revision, deviceIds);
-  const changes = new Changes({ database, portalName: settings.name, waiting, tunnelFile, heard });
+  const wakes = wakeDesk?.wakes ?? null;
+  const changes = new Changes({ database, portalName: settings.name, waiting, wakes, tunnelFile, heard });
   const failed = (err: unknown) => log.error({ err }, 'portalWorkFailed');
   await changes.catchUp();
   const feed = await follow(database, () => changes.catchUp().catch(failed));
 
-  const counters = { reports: 0, waiting: 0 };
+  const counters = { reports: 0 };
   const flush = async () => {
     const ids = await reports.flush(now());
     counters.reports += ids.length;
@@ -58,13 +61,14 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
   ];
   const metrics = createHttpServer(async (request, response) => {
     if (request.url !== '/metrics') return response.writeHead(404).end();
-    const text = await metricsText(database.queries, now(), { ...counters, waiting: waiting.size }).catch(failed);
+    const seen = { ...counters, waiting: waiting.size, listening: wakes?.size ?? 0, connections: await count(devices) };
+    const text = await metricsText(database.queries, now(), seen).catch(failed);
     return response.writeHead(text ? 200 : 500, { 'content-type': 'text/plain; version=0.0.4' }).end(text ?? '');
   });
-  const devices = createHttpsServer(deviceTls(settings), deviceApp({ database, reports, waiting, log, now }));
+  const app = deviceApp({ database, reports, waiting, wakeDesk, log, now });
+  const devices = createHttpsServer(deviceTls(settings), app);
   const operators = createHttpsServer(operatorTls(settings), operatorApp({ database, settings, live, log, now }));
-  limitConnections(devices);
-  limitConnections(operators);
+  for (const server of [devices, operators]) limitConnections(server);
   const servers = [devices, operators, metrics];
   const close = async () => {
     for (const timer of timers) clearInterval(timer);
@@ -74,6 +78,7 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
       server.close();
     }
     waiting.wakeAll();
+    wakeDesk?.close();
     await feed.close();
     await flush().catch(failed);
     await database.close();
@@ -91,6 +96,16 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
   return { database, devicePort, operatorPort, metricsPort, close };
 }
 
+/** Null where they are not wanted, or where the port is taken: boxes then hold their questions. */
+async function wakeDeskOf({ folder, deviceApi }: PortalSettings, log: Logger): Promise<WakeDesk | null> {
+  if (!deviceApi.wakeByUdp) return null;
+  const secret = readFileSync(join(folder, keyFiles.apiKey));
+  return openWakeDesk(secret, deviceApi).catch((err) => {
+    log.error({ err }, 'wakeByUdpNotPossible');
+    return null;
+  });
+}
+
 function every(milliseconds: number, work: () => Promise<void>): NodeJS.Timeout {
   let busy = false;
   return setInterval(() => {
@@ -100,41 +115,4 @@ function every(milliseconds: number, work: () => Promise<void>): NodeJS.Timeout 
       busy = false;
     });
   }, milliseconds);
-}
-
-function deviceTls({ folder }: PortalSettings): ServerOptions {
-  const read = (file: string) => readFileSync(join(folder, file));
-  return { key: read(keyFiles.apiKey), cert: read(keyFiles.apiCertificate), minVersion: 'TLSv1.3' };
-}
-
-function operatorTls(settings: PortalSettings): ServerOptions {
-  const { certificateFile, keyFile } = settings.operatorApi;
-  return {
-    key: readFileSync(inFolder(settings, keyFile ?? keyFiles.operatorKey)),
-    cert: readFileSync(inFolder(settings, certificateFile ?? keyFiles.operatorCertificate)),
-    minVersion: 'TLSv1.2',
-  };
-}
-
-/** Slow or silent callers give their place back; a held question is an answered request, which these do not count. */
-function limitConnections(server: ReturnType<typeof createHttpsServer>): void {
-  server.headersTimeout = 10_000;
-  server.requestTimeout = 20_000;
-  server.keepAliveTimeout = 90_000;
-  server.maxConnections = 25_000;
-  server.maxHeadersCount = 40;
-}
-
-function listen(server: Server, { listen: host, port }: { listen: string; port: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, backlog: 1024 }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo | null)?.port ?? 0;
 }

@@ -15,7 +15,13 @@ const settings = z.strictObject({
   /** Which portal of the database this machine is. */
   name: z.string().min(1),
   database: z.string().default('sqlite:moat.db'),
-  deviceApi: listener('::', 8443).prefault({}),
+  deviceApi: z
+    .strictObject({
+      ...listener('::', 8443).shape,
+      /** Wake boxes by datagrams to UDP of the same port; without them each box holds a connection open (100 KB each). */
+      wakeByUdp: z.boolean().default(true),
+    })
+    .prefault({}),
   operatorApi: z
     .strictObject({
       ...listener('127.0.0.1', 8444).shape,

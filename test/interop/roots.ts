@@ -58,3 +58,18 @@ export function mirrorIn(sources: string): string {
   if (!found) throw new Error('apt has no Debian mirror to make a root directory from: see /etc/apt/sources.list');
   return found[0];
 }
+
+/** One Debian package of the machine's own release, unpacked aside: for a program that would start a service if it were installed. */
+export async function unpacked(name: string): Promise<string> {
+  const path = join(rootsDirectory, `unpacked-${name}`);
+  if (existsSync(path)) return path;
+  mkdirSync(rootsDirectory, { recursive: true });
+  const script = [
+    `test -d ${path} && exit 0`,
+    'folder=$(mktemp -d); cd $folder; chmod 755 .',
+    `apt-get download -q ${name} || { apt-get update -q && apt-get download -q ${name}; }`,
+    `dpkg -x ./*.deb ${path}.new && mv -T ${path}.new ${path}; rm -r $folder; test -d ${path}`,
+  ].join('\n');
+  await must(['flock', `${rootsDirectory}.lock`, 'sh', '-c', script], { timeout: 120_000 });
+  return path;
+}

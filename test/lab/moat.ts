@@ -52,6 +52,22 @@ export class Moat {
     return moat;
   }
 
+  /** As somebody at home starts it: with a state directory and no configuration of its own, or with a portal's. */
+  static async startIn(host: Host, stateDirectory: string, words: readonly string[] = []): Promise<Moat> {
+    const process = host.start('moat', [moatProgram, 'run', '--state', stateDirectory, ...words]);
+    const moat = new Moat(host, process, join(stateDirectory, 'portal', 'moat.json'), stateDirectory);
+    await moat.#answering();
+    return moat;
+  }
+
+  /** Another life of a box whose last one has ended: the same configuration, the same state directory. */
+  async startAgain(): Promise<Moat> {
+    const command = [moatProgram, 'run', '--config', this.#configFile, '--state', this.#stateDirectory];
+    const moat = new Moat(this.host, this.host.start('moat', command), this.#configFile, this.#stateDirectory);
+    await moat.#answering();
+    return moat;
+  }
+
   /** By its control socket: a process for each look would cost more than the tunnel. @throws {Error} when it does not answer. */
   async status(): Promise<ApplianceStatus> {
     const answer = await askControl(this.#stateDirectory, { kind: 'status' });
@@ -63,6 +79,22 @@ export class Moat {
     const { tunnel } = await this.status();
     if (!tunnel) throw new Error('moat has no tunnel: its configuration is refused');
     return tunnel;
+  }
+
+  /** The process of a service. @throws {Error} when it has none after ten seconds. */
+  async servicePid(name: string): Promise<number> {
+    const of = ({ services }: ApplianceStatus) => services.find((service) => service.name === name)?.pid;
+    return of(await this.until(`running ${name}`, (status) => typeof of(status) === 'number', 10_000)) ?? 0;
+  }
+
+  /** What the processes of these services have resident, pages shared with others counted in each. */
+  async residentMegabytes(...names: readonly string[]): Promise<number> {
+    const pids = await Promise.all(names.map((name) => this.servicePid(name)));
+    const kilobytes = pids.map((pid) => {
+      const [, resident] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+      return Number(resident);
+    });
+    return kilobytes.reduce((sum, each) => sum + each / 1000, 0);
   }
 
   /** The only peer, or the one of that name. */
@@ -93,9 +125,9 @@ export class Moat {
     await this.until('up', ({ tunnel }) => tunnel?.peers.every(({ state }) => state === 'up') ?? false, timeout);
   }
 
-  /** What `moat rekey` asks for. */
-  async rekey(what: 'child' | 'ike'): Promise<void> {
-    const answer = await askControl(this.#stateDirectory, { kind: 'rekey', what, peer: null });
+  /** What `moat rekey` asks for, of all peers or of one. */
+  async rekey(what: 'child' | 'ike', peer: string | null = null): Promise<void> {
+    const answer = await askControl(this.#stateDirectory, { kind: 'rekey', what, peer });
     if (!answer.ok) throw new Error(answer.problem);
   }
 
@@ -108,6 +140,10 @@ export class Moat {
   /** `moat WORD... --state DIR`. */
   command(...words: readonly string[]): Promise<Finished> {
     return this.host.run([moatProgram, ...words, '--state', this.#stateDirectory]);
+  }
+
+  get stateDirectory(): string {
+    return this.#stateDirectory;
   }
 
   get log(): string {

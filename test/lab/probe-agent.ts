@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { createInterface } from 'node:readline';
 
 export interface ProbeQuestion {
@@ -60,10 +61,19 @@ function askIcmp({ target, source }: ProbeQuestion): Promise<boolean> {
   });
 }
 
-if (import.meta.main) {
-  const echo = createSocket({ type: 'udp6', ipv6Only: false });
+function echoAt(address: string, only: boolean): void {
+  const type = address.includes(':') ? 'udp6' : 'udp4';
+  const echo = createSocket({ type, ipv6Only: only && type === 'udp6', reuseAddr: true });
   echo.on('message', (octets, from) => echo.send(octets, from.port, from.address));
-  echo.bind(probePort);
+  echo.bind(probePort, address);
+}
+
+if (import.meta.main) {
+  echoAt('::', false);
+  // From the very address that was asked, where there are several.
+  for (const { address, scopeid } of Object.values(networkInterfaces()).flatMap((list) => list ?? [])) {
+    if (!scopeid) echoAt(address, true);
+  }
   createServer((socket) => {
     socket.on('error', () => {});
     socket.end('hello');

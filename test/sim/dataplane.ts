@@ -124,6 +124,12 @@ export class Dataplane {
     return { packet: { encapsulation, spi, key, sequence, number }, path };
   }
 
+  /** Whether `open` would take it. */
+  hears({ spi, key, sequence }: EspPacket): boolean {
+    const inbound = this.#inbound.get(spi);
+    return inbound !== undefined && inbound.key === key && !inbound.seen.has(sequence);
+  }
+
   /** The tunnel on which a fresh packet came; null when it was dropped. */
   open(packet: EspPacket, path: Path): number | null {
     const inbound = this.#inbound.get(packet.spi);

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, decapsulate, encapsulate } from 'node:crypto';
 import { concat, fromHex } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
-import { ownedOctets, Secret } from '../../lib/secret.ts';
-import { der } from './key-exchange.ts';
+import { joinSecret, ownedOctets, Secret } from '../../lib/secret.ts';
+import { withoutStacks } from './raw-key.ts';
 
 /*
  * ML-KEM-768 (FIPS 203) as an additional key exchange: the initiator sends an encapsulation key, the responder a
@@ -24,8 +24,8 @@ export interface KemKey {
 
 export function generateKemKey(random: Env['random']): KemKey {
   const seed = random(seedLength);
-  const encoded = der(seedPrefix, seed);
-  const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
+  const encoded = Buffer.from(joinSecret(seedPrefix, seed).buffer);
+  const privateKey = withoutStacks(() => createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' }));
   encoded.fill(0);
   seed.fill(0);
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
@@ -42,8 +42,9 @@ export function encapsulateTo(
 ): { readonly ciphertext: Uint8Array; readonly shared: Secret } | null {
   if (publicValue.length !== encapsulationKeyLength) return null;
   try {
-    const key = Buffer.from(concat(publicPrefix, publicValue));
-    const { sharedKey, ciphertext } = encapsulate(createPublicKey({ key, format: 'der', type: 'spki' }));
+    const der = Buffer.from(concat(publicPrefix, publicValue));
+    const key = withoutStacks(() => createPublicKey({ key: der, format: 'der', type: 'spki' }));
+    const { sharedKey, ciphertext } = encapsulate(key);
     return { ciphertext: new Uint8Array(ciphertext), shared: new Secret(ownedOctets(sharedKey)) };
   } catch {
     return null;

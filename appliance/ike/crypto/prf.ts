@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto';
-import { ownedOctets, secretOctets } from '../../lib/secret.ts';
+import { secretOctets } from '../../lib/secret.ts';
 import type { Prf } from '../api.ts';
+import { type HashName, hmac } from './hmac.ts';
 
-const hashes: Readonly<Record<Prf, { readonly name: string; readonly length: number }>> = {
+const hashes: Readonly<Record<Prf, { readonly name: HashName; readonly length: number }>> = {
   'hmac-sha2-256': { name: 'sha256', length: 32 },
   'hmac-sha2-384': { name: 'sha384', length: 48 },
 };
@@ -13,9 +13,7 @@ export function prfLength(prf: Prf): number {
 }
 
 export function prfOf(prf: Prf, key: Uint8Array, ...data: readonly Uint8Array[]): Uint8Array {
-  const mac = createHmac(hashes[prf].name, key);
-  for (const part of data) mac.update(part);
-  return ownedOctets(mac.digest());
+  return hmac(hashes[prf].name, key, ...data);
 }
 
 /** RFC 7296 2.13: prf+ (K,S) = T1 | T2 | ..., T(n) = prf (K, T(n-1) | S | n). `length` up to 255 blocks. */

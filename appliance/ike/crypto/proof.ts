@@ -7,9 +7,8 @@ import type { Authentication } from '../wire/authentication.ts';
 import { decodeCertificate } from '../x509/certificate.ts';
 import { decodeSignature, encodeSignature, isSignedBy, signWith } from '../x509/signature.ts';
 import { prfOf } from './prf.ts';
+import { rawPrivateKey, rawPublicKey } from './raw-key.ts';
 
-const ed25519Private = fromHex('302e020100300506032b657004220420'); // PKCS #8, RFC 8410 7
-const ed25519Public = fromHex('302a300506032b6570032100'); // SubjectPublicKeyInfo, RFC 8410 4
 /** RFC 7427 3: length of the AlgorithmIdentifier, then id-Ed25519 without parameters (RFC 8420 appendix A). */
 const ed25519Algorithm = fromHex('07' + '300506032b6570');
 const keyPad = new Uint8Array(Buffer.from('Key Pad for IKEv2', 'ascii'));
@@ -47,19 +46,13 @@ function resumedProof(signed: SignedOctets): Uint8Array {
   return prfOf(signed.prf, signed.key.reveal(), octetsOf(signed));
 }
 
-function asKey(prefix: Uint8Array, key: Uint8Array): Buffer {
-  return Buffer.from(concat(prefix, key));
-}
-
 /** Our own key signs every handshake; to read it anew each time costs as much as the signature. */
 const signingKeys = new WeakMap<Secret, KeyObject>();
 
 function signingKey(seed: Secret): KeyObject {
   const known = signingKeys.get(seed);
   if (known) return known;
-  const encoded = asKey(ed25519Private, seed.reveal());
-  const key = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
-  encoded.fill(0);
+  const key = rawPrivateKey('ed25519', seed.reveal());
   signingKeys.set(seed, key);
   return key;
 }
@@ -136,7 +129,7 @@ export function proves(
   if (proof.method !== authMethods.digitalSignature || signature.length !== 64) return false;
   if (!sameBytes(algorithm, ed25519Algorithm)) return false;
   try {
-    const key = createPublicKey({ key: asKey(ed25519Public, auth.publicKey), format: 'der', type: 'spki' });
+    const key = rawPublicKey('ed25519', auth.publicKey);
     return verify(null, octetsOf(signed), key, signature) === true;
   } catch {
     return false; // octets that are no key

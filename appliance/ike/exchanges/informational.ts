@@ -2,7 +2,15 @@ import { answer, owns, saKey, sendRequest, spend, withNextId } from '../channel.
 import { crashToken, tokenIn } from '../crash.ts';
 import { afterLoss, amendChild, type Child, removeChild } from '../family.ts';
 import { notifyName, notifyTypes, protocols } from '../numbers.ts';
-import { type Closed, type Closing, type Established, type Incoming, rekeyOf, type Spent } from '../states.ts';
+import {
+  type Closed,
+  type Closing,
+  type Established,
+  type Incoming,
+  rekeyOf,
+  type Spent,
+  withGone,
+} from '../states.ts';
 import type { Turn } from '../turn.ts';
 import { isError, type Notify } from '../wire/notify.ts';
 import { notifies, type Payload } from '../wire/payloads.ts';
@@ -66,9 +74,15 @@ export function respondInformational<State extends Established | Closing>(
   }
   const spis = deletes.filter(({ protocol }) => protocol === protocols.ESP).flatMap((each) => each.spis);
   const paired = deleteChildren(state, spis, turn);
+  const noted = state.name === 'established' ? withUnknown(state, spis, paired.length) : state;
   const payloads: Payload[] = paired.length > 0 ? [{ type: 'D', body: { protocol: protocols.ESP, spis: paired } }] : [];
   payloads.push(...echoes(message));
-  return answer(state, message, payloads, turn);
+  return answer(noted as State, message, payloads, turn);
+}
+
+/** A DELETE that overtakes the answer which makes its SA (nothing in RFC 7296 forbids it) is not to be forgotten. */
+function withUnknown(state: Established, spis: readonly number[], known: number): Established {
+  return state.task === null || spis.length === known ? state : { ...state, task: withGone(state.task, spis) };
 }
 
 function onIkeDelete(state: Established | Closing, message: Incoming, turn: Turn): Spent | Closed {

@@ -10,6 +10,7 @@ import {
   type Child,
   childBy,
   installChild,
+  type NewChild,
   removeChild,
   supersede,
 } from '../family.ts';
@@ -75,6 +76,7 @@ function sendChild(state: Established, { replaces, policy, method }: Wish, turn:
     nonce,
     keyPair,
     rival: null,
+    gone: [],
   } as const;
   return { ...state, requests: withNextId(state.requests), task };
 }
@@ -117,12 +119,27 @@ export function finishChild(
     if (old && rival) supersede(state.family, old.spiIn, turn);
     return state;
   }
+  if (task.gone.includes(child.spiOut)) return forgetChild(state, { child, old }, turn);
   installChild(state, child, turn);
   const rekeyed = task.replaces !== null;
   report(turn, { kind: 'childEstablished', peer: state.peer.name, tunnel: child.tunnel, rekeyed });
   if (rival) supersede(state.family, rival.spiIn, turn);
   if (old) amendChild(state.family, old.spiIn, { phase: 'deleteWanted' });
   return coming === null ? state : abandonPending(state, turn);
+}
+
+/** The peer has deleted it already, and the DELETE was faster than the answer that made it: the tunnel has to begin anew. */
+function forgetChild(
+  state: Established,
+  { child, old }: { readonly child: NewChild; readonly old: Child | null },
+  turn: Turn,
+): Established {
+  child.keys.initiator.wipe();
+  child.keys.responder.wipe();
+  turn.world.freeEspSpi(child.spiIn);
+  if (old) amendChild(state.family, old.spiIn, { phase: 'deleteWanted' });
+  else afterLoss(state, child.tunnel, turn);
+  return state;
 }
 
 /** The nonces of the peer's rekey of the same child, if it waits for its additional key exchange. */

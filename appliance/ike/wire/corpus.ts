@@ -81,6 +81,12 @@ function mutateOnce(bytes: Uint8Array, choice: number): Uint8Array {
     case 3:
       return concat(bytes.subarray(0, at), bytes.subarray(at + 1));
     default:
-      return bytes.map((octet, i) => (i === at ? value : octet));
+      return withOctet(bytes, at, value);
   }
+}
+
+function withOctet(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const changed = bytes.slice();
+  if (bytes.length > 0) changed[at] = value;
+  return changed;
 }

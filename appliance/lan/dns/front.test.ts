@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parsePrefix } from '../../lib/ip.ts';
 import { AnswerCache } from './forward/cache.ts';
+import type { Route } from './forward/state.ts';
 import { answerWaiters, Front, type Outcome, type Waiter } from './front.ts';
 import { type LeaseName, lanZones, parseLeases, reverseOrigins } from './local/lan-names.ts';
 import { specialZones } from './local/special.ts';
@@ -126,6 +127,15 @@ test('a zone that has not arrived, one that has expired, one that may not be ser
   assert.deepEqual(stale.edns?.ede, { code: 3, text: 'gone' });
   const refused = answer({ zone: undefined, stale: { code: 3, text: 'gone' } });
   assert.equal(refused.flags & 15, Rcode.SERVFAIL);
+});
+
+test("the company's names are not asked of public resolvers while its zone is not here", () => {
+  const name = ask('www.corp.example', Type.A);
+  const absent = tables(['.'], { zone: undefined });
+  assert.equal(say(front(absent).handle(name, false, 0)), 'SERVFAIL');
+  const [[origin, route]] = [...absent.routes] as [[string, Route]];
+  const through = { ...absent, routes: new Map([[origin, { ...route, via: 'tunnel' as const }]]) };
+  assert.equal(say(front(through).handle(name, false, 0)), 'forward www.corp.example.');
 });
 
 test('transfers, other classes and other versions are refused', () => {

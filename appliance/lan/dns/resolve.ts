@@ -46,7 +46,7 @@ export function decide(key: string, tables: Tables): Decision {
       route && asked ? ({ kind: 'forward', key: name + key.slice(nameLength), route, prefix } as const) : undefined;
     if (!served && isBare(name, type) && route?.domain !== name) return nowhere(key);
     if (!served) return forward ?? refuse(key, name);
-    if (!served.zone) return forward ?? notReady(key, served);
+    if (!served.zone) return notReady(key, served, forward);
     const found = lookup(served.zone, name, type, (bits & KeyBit.dnssecOk) !== 0);
     if (found.delegated && forward) return forward;
     // Who does not want recursion follows aliases himself.
@@ -114,7 +114,9 @@ function refuse(key: string, name: Name): Decision {
   });
 }
 
-function notReady(key: string, served: Served): Decision {
+/** The company's names are asked of its own resolvers until the zone is there, never of the public ones. */
+function notReady(key: string, served: Served, forward: Extract<Decision, { kind: 'forward' }> | undefined): Decision {
+  if (forward?.route.via === 'tunnel') return forward;
   const text = 'no copy of the zone has arrived yet';
   return failure(key, Rcode.SERVFAIL, served.stale ?? { code: ExtendedError.notReady, text });
 }

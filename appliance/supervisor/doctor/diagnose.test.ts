@@ -36,6 +36,7 @@ const well: Facts = {
   clockProblem: null,
   lan: [{ zone: 'work', device: 'lan', carrier: true }],
   overlaps: [],
+  mappings: [],
 };
 
 type Change = { readonly [Part in keyof Facts]?: Partial<Facts[Part]> };

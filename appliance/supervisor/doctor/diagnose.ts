@@ -96,7 +96,7 @@ function identity({ tunnel }: Facts): string | null {
 }
 
 /** Whether somebody at the portal's address gave any sign of life. */
-function portalAlive({ echo, refused, tcp }: PathFacts): boolean {
+export function portalAlive({ echo, refused, tcp }: PathFacts): boolean {
   return echo.received > 0 || refused || tcp !== 'silent';
 }
 
@@ -198,7 +198,7 @@ function fineSentence({ tunnel, inside: targets }: Facts): string {
   return `Everything works: the tunnel to ${tunnel.peer} is up${answered}.`;
 }
 
-function evidence({ wild, router: way, path, tunnel, inside: targets, resolvers, disk }: Facts): string[] {
+function evidence({ wild, router: way, path, tunnel, inside: targets, resolvers, disk, mappings }: Facts): string[] {
   const lines = [
     `link      ${wild.device ?? 'no zone is the wild side'}: ${wild.carrier ? 'carrier' : 'no carrier'}`,
     `address   ${wild.addresses.join(', ') || 'none'}`,
@@ -216,6 +216,7 @@ function evidence({ wild, router: way, path, tunnel, inside: targets, resolvers,
       (each) => `inside    ${each.target}: ${each.small ? 'answers' : 'silent'}, large ${each.large ? 'too' : 'not'}`,
     ),
     ...resolvers.map(({ server, via, answers }) => `dns       ${server} by ${via}: ${answers ? 'answers' : 'silent'}`),
+    ...mappings.map((sentence) => `mapping   ${sentence}`),
     `disk      ${disk.freePercent.toFixed(0)} % free`,
   );
   return lines;

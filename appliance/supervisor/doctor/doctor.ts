@@ -3,13 +3,16 @@
  * take the box down with it.
  */
 import { statSync } from 'node:fs';
+import { mappingNotes } from '../../config/mapping.ts';
 import type { Config } from '../../config/schema.ts';
 import { readLinks } from '../../host/links.ts';
 import type { PeerStatus } from '../../tunnel/status.ts';
 import type { ApplianceStatus } from '../status.ts';
-import { diagnose } from './diagnose.ts';
+import { diagnose, portalAlive } from './diagnose.ts';
 import { clockProblem, insideFacts, pathFacts, resolverFacts, routerFacts } from './examine.ts';
 import type { Diagnosis, Facts } from './facts.ts';
+
+const verdictMs = 12_000;
 
 /** What only the supervisor knows. It goes over the control socket as JSON: what is secret says so in its place. */
 export interface Patient {
@@ -41,7 +44,7 @@ export async function examine(patient: Patient, ask: Asking): Promise<Diagnosis>
     config ? resolverFacts(config) : [],
     wildFacts(patient, router.device),
   ]);
-  const after = await ask.status();
+  const after = await decided(ask, called?.name, path !== null && portalAlive(path));
   return diagnose({
     configuration: { problem: patient.configProblem, inForce: config !== null },
     box: boxFacts(after),
@@ -55,7 +58,23 @@ export async function examine(patient: Patient, ask: Asking): Promise<Diagnosis>
     clockProblem: clockProblem(Date.now(), statSync(new URL('../../main.ts', import.meta.url)).mtimeMs),
     lan: await lanFacts(patient),
     overlaps: patient.hostProblems.filter((text) => text.includes('overlaps')),
+    mappings: mappingNotes(config?.peers ?? []),
   });
+}
+
+/**
+ * The status once a call that is under way has its outcome. What a portal says before it has proven who it is may be forged, and IKE
+ * believes it after ten seconds only (RFC 7296 2.21.1): a portal that is alive is given that time.
+ */
+async function decided(ask: Asking, peer: string | undefined, alive: boolean): Promise<ApplianceStatus> {
+  const deadline = performance.now() + verdictMs;
+  while (true) {
+    const status = await ask.status();
+    const found = status.tunnel?.peers.find(({ name }) => name === peer);
+    const open = found?.state === 'connecting' && found.failure === null;
+    if (!alive || !open || performance.now() > deadline) return status;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
 }
 
 function boxFacts({ tunnel, services }: ApplianceStatus): Facts['box'] {

@@ -43,6 +43,8 @@ export interface Facts {
   readonly clockProblem: string | null;
   readonly lan: readonly { readonly zone: string; readonly device: string; readonly carrier: boolean }[];
   readonly overlaps: readonly string[];
+  /** Sentences about networks that are reached under other addresses. */
+  readonly mappings: readonly string[];
 }
 
 export interface PathFacts {

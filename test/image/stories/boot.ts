@@ -1,8 +1,9 @@
 /** The image starts by either firmware, gets an address, tunnels, and the sofa reads a page; what runs inside is what should. */
 import assert from 'node:assert/strict';
-import type { Box, Firmware } from '../box.ts';
+import type { Box } from '../box.ts';
 import type { Ground } from '../ground.ts';
 import { readFromSofa } from '../office.ts';
+import type { Firmware } from '../qemu.ts';
 
 const mostMemoryMib = 350;
 

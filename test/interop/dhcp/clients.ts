@@ -2,12 +2,21 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host, Network } from './network.ts';
 import { programs } from './packages.ts';
 
-/** One of other people's clients on a host's eth0, running in the foreground. */
+/** Where a client runs: a network namespace, and its interface there. */
+export interface Place {
+  readonly name: string;
+  readonly device: string;
+  /** The process is the command itself, so that signals reach it. */
+  spawn(command: readonly string[]): ChildProcess;
+  /** @throws {Error} when the command fails. */
+  in(...command: string[]): Promise<string>;
+}
+
+/** One of other people's clients, running in the foreground. */
 export interface Client {
-  readonly host: Host;
+  readonly place: Place;
   start(): void;
   /** Asks for a renewal now, where the client can be told to; others are waited for. */
   renew(): void;
@@ -20,7 +29,9 @@ export interface Client {
 const udhcpcScript = `#!/bin/sh
 case $1 in
   deconfig) ip -4 addr flush dev $interface ;;
-  bound|renew) ip addr replace $ip/$mask dev $interface ;;
+  bound|renew)
+    ip addr replace $ip/$mask dev $interface
+    [ -z "$router" ] || ip route replace default via $router ;;
 esac
 `;
 
@@ -52,15 +63,15 @@ class Running {
   }
 }
 
-export function udhcpc(network: Network, directory: string): Client {
+export function udhcpc(place: Place, directory: string): Client {
   const script = writeScript(directory, 'udhcpc.sh', udhcpcScript);
   const running = new Running();
   return {
-    host: 'udhcpc',
+    place,
     start: () => {
       // -R: release on exit
-      const options = ['-f', '-R', '-i', 'eth0', '-s', script, '-x', 'hostname:udhcpc-box'];
-      running.process = network.spawn('udhcpc', [programs.busybox, 'udhcpc', ...options]);
+      const options = ['-f', '-R', '-i', place.device, '-s', script, '-x', 'hostname:udhcpc-box'];
+      running.process = place.spawn([programs.busybox, 'udhcpc', ...options]);
     },
     renew: () => running.process?.kill('SIGUSR1'),
     release: () => running.end('SIGTERM'),
@@ -74,44 +85,45 @@ export interface IscClient extends Client {
   readonly script: string;
 }
 
-export function dhclient(network: Network, directory: string, host: Host = 'dhclient'): IscClient {
+export function dhclient(place: Place, directory: string): IscClient {
+  const { name, device } = place;
   const script = writeScript(directory, 'dhclient.sh', dhclientScript);
-  const config = join(directory, `${host}.conf`);
+  const config = join(directory, `${name}.conf`);
   writeFileSync(
     config,
     'send host-name "isc-box";\nretry 5;\ninitial-interval 2;\ninitial-delay 0;\nbackoff-cutoff 3;\n',
   );
-  const leaseFile = join(directory, `${host}.leases`);
+  const leaseFile = join(directory, `${name}.leases`);
   const command = [programs.dhclient, '-4', '-cf', config, '-sf', script, '-lf', leaseFile];
-  const pidFile = join(directory, `${host}.pid`);
+  const pidFile = join(directory, `${name}.pid`);
   const running = new Running();
   return {
-    host,
+    place,
     leaseFile,
     script,
     start: () => {
-      running.process = network.spawn(host, [...command, '-pf', pidFile, '-d', 'eth0']);
+      running.process = place.spawn([...command, '-pf', pidFile, '-d', device]);
     },
     renew: () => undefined,
     release: async () => {
-      await network.in(host, ...command, '-pf', pidFile, '-r', 'eth0');
+      await place.in(...command, '-pf', pidFile, '-r', device);
       await running.end('SIGKILL');
     },
     kill: () => running.end('SIGKILL'),
   };
 }
 
-export function dhcpcd(network: Network, directory: string): Client {
+export function dhcpcd(place: Place, directory: string): Client {
   const config = join(directory, 'dhcpcd.conf');
   writeFileSync(config, 'hostname dhcpcd-box\nclientid\noption rapid_commit\nrequire dhcp_server_identifier\n');
   // Its files are at fixed places: a tmpfs of this process' own stands over them.
   const places = 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib';
-  const command = `${places} && exec ${programs.dhcpcd} -B -4 -f '${config}' -c /bin/true eth0`;
+  const command = `${places} && exec ${programs.dhcpcd} -B -4 -f '${config}' -c /bin/true ${place.device}`;
   const running = new Running();
   return {
-    host: 'dhcpcd',
+    place,
     start: () => {
-      running.process = network.spawn('dhcpcd', ['sh', '-c', command]);
+      running.process = place.spawn(['sh', '-c', command]);
     },
     renew: () => undefined,
     release: () => running.end('SIGALRM'),
@@ -119,12 +131,12 @@ export function dhcpcd(network: Network, directory: string): Client {
   };
 }
 
-const networkdConfig =
-  '[Match]\nName=eth0\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\nLinkLocalAddressing=no\n[DHCPv4]\nHostname=networkd-box\nSendHostname=yes\n';
+const networkdConfig = (device: string) =>
+  `[Match]\nName=${device}\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\nLinkLocalAddressing=no\n[DHCPv4]\nHostname=networkd-box\nSendHostname=yes\n`;
 
-export function networkd(network: Network, directory: string): Client {
-  const config = join(directory, '00-eth0.network');
-  writeFileSync(config, networkdConfig);
+export function networkd(place: Place, directory: string): Client {
+  const config = join(directory, '00-lan.network');
+  writeFileSync(config, networkdConfig(place.device));
   mkdirSync(directory, { recursive: true });
   // Without a writable /sys it does not wait for udev, which knows nothing of namespaces.
   const places = [
@@ -135,9 +147,9 @@ export function networkd(network: Network, directory: string): Client {
   ].join(' && ');
   const running = new Running();
   return {
-    host: 'networkd',
+    place,
     start: () => {
-      running.process = network.spawn('networkd', ['sh', '-c', `${places} && exec ${programs.networkd}`]);
+      running.process = place.spawn(['sh', '-c', `${places} && exec ${programs.networkd}`]);
     },
     renew: () => undefined,
     release: () => running.end('SIGTERM'),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { must, run } from '../../lab/processes.ts';
+import type { Place } from './clients.ts';
 
 export const serverAddress = '10.66.0.1';
 /** perfdhcp, which speaks as a relay. */
@@ -71,6 +72,15 @@ export class Network {
   /** Starts a command in a host; `ip netns exec` becomes the command, so the pid is its own. */
   spawn(host: Host, command: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
     return spawn('ip', ['netns', 'exec', this.name(host), ...command], { stdio: ['ignore', 'ignore', 'ignore'], env });
+  }
+
+  place(host: Host): Place {
+    return {
+      name: host,
+      device: 'eth0',
+      spawn: (command) => this.spawn(host, command),
+      in: (...command) => this.in(host, ...command),
+    };
   }
 
   async macOf(host: Host): Promise<string> {

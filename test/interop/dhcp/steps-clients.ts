@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { run } from '../../lab/processes.ts';
 import { acknowledged, type Bench, behindRelay, near, slice } from './bench.ts';
 import { type Client, dhclient, dhcpcd, type IscClient, networkd, udhcpc } from './clients.ts';
-import { relayFar, serverAddress, until } from './network.ts';
+import { type Host, relayFar, serverAddress, until } from './network.ts';
 import type { Kind } from './observe.ts';
 import { programs } from './packages.ts';
 
@@ -34,11 +34,19 @@ export async function foreignClients(bench: Bench, say: (line: string) => void):
     '-a',
     serverAddress,
   ]);
-  const isc = dhclient(network, directory);
-  const far = dhclient(network, directory, 'far');
-  const clients = [udhcpc(network, directory), isc, dhcpcd(network, directory), networkd(network, directory), far];
+  const isc = dhclient(network.place('dhclient'), directory);
+  const far = dhclient(network.place('far'), directory);
+  const clients = [
+    udhcpc(network.place('udhcpc'), directory),
+    isc,
+    dhcpcd(network.place('dhcpcd'), directory),
+    networkd(network.place('networkd'), directory),
+    far,
+  ];
   const members = await Promise.all(
-    clients.map(async (client): Promise<Member> => ({ client, mac: await network.macOf(client.host), address: '' })),
+    clients.map(
+      async (client): Promise<Member> => ({ client, mac: await network.macOf(client.place.name as Host), address: '' }),
+    ),
   );
   const all = async (what: string, kinds: readonly Kind[], since: number) => {
     const began = performance.now();
@@ -46,12 +54,12 @@ export async function foreignClients(bench: Bench, say: (line: string) => void):
       members.map(async (member) => {
         const address = await acknowledged(bench, member.mac, kinds, since);
         if (member.address !== '' && address !== member.address) {
-          throw new Error(`${member.client.host} had ${member.address} and got ${address}`);
+          throw new Error(`${member.client.place.name} had ${member.address} and got ${address}`);
         }
         member.address = address;
       }),
     );
-    const who = members.map(({ client, address }) => `${client.host} ${address}`).join(', ');
+    const who = members.map(({ client, address }) => `${client.place.name} ${address}`).join(', ');
     say(`${what}: ${who} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
   };
   try {
@@ -59,8 +67,8 @@ export async function foreignClients(bench: Bench, say: (line: string) => void):
     for (const { client } of members) client.start();
     await all('get', ['selecting'], began);
     for (const { client, address } of members) {
-      await until(`${client.host} configures ${address}`, 5, async () =>
-        (await network.addressesOf(client.host)).includes(address),
+      await until(`${client.place.name} configures ${address}`, 20, async () =>
+        (await network.addressesOf(client.place.name as Host)).includes(address),
       );
     }
     // udhcpc goes straight to rebinding when a lease is this short, unless it is told.
@@ -116,8 +124,8 @@ export async function conflict(bench: Bench, say: (line: string) => void): Promi
   await network.ip('static', 'addr add 10.66.250.2/16 dev eth0');
   await service.configure({ networks: [only, behindRelay] });
   const since = Date.now();
-  const client = udhcpc(network, directory);
-  const mac = await network.macOf(client.host);
+  const client = udhcpc(network.place('udhcpc'), directory);
+  const mac = await network.macOf('udhcpc');
   client.start();
   await until('both addresses are found taken', 10, async () => ((await service.status()).counters.conflict ?? 0) >= 2);
   await network.ip('static', 'addr del 10.66.250.2/16 dev eth0');
@@ -192,7 +200,7 @@ export async function ipv6(bench: Bench, say: (line: string) => void): Promise<v
   if (!route.includes('proto ra')) throw new Error(`no default route: ${route}`);
   const out = join(directory, 'dhclient6.out');
   const files = ['-lf', join(directory, 'dhclient6.leases'), '-pf', join(directory, 'dhclient6.pid')];
-  const { script } = dhclient(network, directory);
+  const { script } = dhclient(network.place('dhclient'), directory);
   const stateless = network.spawn('dhclient', [programs.dhclient, '-6', '-S', '-d', '-sf', script, ...files, 'eth0']);
   const took = await until('dhclient -6 -S hears of DNS', 15, () => {
     try {
@@ -204,5 +212,23 @@ export async function ipv6(bench: Bench, say: (line: string) => void): Promise<v
   stateless.kill('SIGKILL');
   say(
     `IPv6: rdisc6 sees prefix, MTU, DNS, search list, router; the kernel has address and route; dhclient -6 -S has DNS in ${Math.round(took)} ms`,
+  );
+}
+
+/** A prefix that the provider gives and takes: the interface has an address of it, or has it no more. */
+export async function delegated(bench: Bench, say: (line: string) => void): Promise<void> {
+  const { network } = bench;
+  const address = '2001:db8:66::1/64 dev lan0';
+  const shows = async (line: RegExp) => line.test(await network.in('udhcpc', programs.rdisc6, '-1', 'eth0'));
+  await network.ip('server', `addr add ${address} nodad`);
+  const came = await until('rdisc6 sees the prefix', 20, () =>
+    shows(/Prefix +: 2001:db8:66::\/64[^P]*Pref[^:]*: +2700/),
+  );
+  await network.ip('server', `addr del ${address}`);
+  const went = await until('and that it is deprecated', 20, () =>
+    shows(/Prefix +: 2001:db8:66::\/64[^P]*Pref[^:]*: +0 /),
+  );
+  say(
+    `a delegated prefix is advertised after ${Math.round(came)} ms, and deprecated ${Math.round(went)} ms after it went`,
   );
 }

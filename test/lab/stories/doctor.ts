@@ -7,6 +7,7 @@ import { sleep } from '../processes.ts';
 import { expect, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';
+import { killService, portalZones, withZones } from '../zoned.ts';
 
 interface Ward {
   readonly lab: World;
@@ -51,7 +52,7 @@ function configured(what: string, blame: Layer, change: (base: MoatConfig) => ob
     async break({ home, base }) {
       await home.reconfigure({ ...base, ...change(base) });
       // What is only asked when the tunnel is made shows when it is made anew.
-      await restartTunnel(home);
+      await killService(home, 'tunnel');
       await sleep(2500);
     },
     mend: ({ home, base }) => home.reconfigure(base),
@@ -211,9 +212,9 @@ export const story: Story = {
     const lab = await world({ nat: true, kids: true });
     await buildAddon();
     const credentials = newCredentials();
-    const base = withZones(homeConfig(lab, credentials));
+    const base: MoatConfig = { ...withZones(homeConfig(lab, credentials)), proof: { pings: [addresses.corp.v4] } };
     identity = base.identity as object;
-    await Moat.start(lab.portal, { config: portalZones(portalConfig(lab, credentials, onlyAes)) });
+    await Moat.start(lab.portal, { config: portalZones(portalConfig(lab, credentials, onlyAes), ['ping']) });
     const home = await Moat.start(lab.moat, { config: base });
     await home.up();
     const ward = {
@@ -229,7 +230,8 @@ export const story: Story = {
       return sentence;
     });
     const wrong: string[] = [];
-    for (const fault of faults) {
+    const chosen = faults.filter(({ what }) => new RegExp(process.env.MOAT_LAB_FAULTS ?? '').test(what));
+    for (const fault of chosen) {
       await step(fault.what, async () => {
         await well(ward);
         await fault.break(ward);
@@ -239,8 +241,8 @@ export const story: Story = {
       });
     }
     await step('at least 95 % of the sentences are right', async () => {
-      expect(wrong.length <= faults.length * 0.05, 'at most 5 % wrong', wrong);
-      return `${faults.length - wrong.length} of ${faults.length}`;
+      expect(wrong.length <= chosen.length * 0.05, 'at most 5 % wrong', wrong);
+      return `${chosen.length - wrong.length} of ${chosen.length}`;
     });
   },
 };
@@ -254,41 +256,9 @@ async function examined({ home }: Ward): Promise<Diagnosis> {
 /** A new tunnel service calls at once; the old one may be in a long pause. */
 async function well({ home, lab }: Ward): Promise<void> {
   if ((await lab.moat.ping(addresses.corp.v4, { count: 2, wait: 500 })).received === 2) return;
-  await restartTunnel(home);
+  await killService(home, 'tunnel');
   await sleep(500);
   await home.up(30_000);
 }
 
-async function restartTunnel(home: Moat): Promise<void> {
-  const { services } = await home.status();
-  const pid = services.find(({ name }) => name === 'tunnel')?.pid;
-  if (pid) process.kill(pid, 'SIGKILL');
-}
-
 const onlyAes = { peer: { ike: { ciphers: ['aes-256-gcm-16'] } } };
-
-function portalZones(config: MoatConfig): MoatConfig {
-  const { v4, v6 } = addresses.portalCorp;
-  return {
-    ...config,
-    zones: [
-      { name: 'wild', kind: 'wild', interface: 'wan', listeners: ['ping'] },
-      { name: 'corp', kind: 'work', interface: 'corp', addresses: [`${v4}/16`, `${v6}/64`] },
-    ],
-  };
-}
-
-function withZones(config: MoatConfig): MoatConfig {
-  const { moatLan, moatKids, corp: server } = addresses;
-  const own = ({ v4, v6 }: { v4: string; v6: string }) => [`${v4}/24`, `${v6}/64`];
-  return {
-    ...config,
-    zones: [
-      { name: 'wild', kind: 'wild', interface: 'wan' },
-      { name: 'work', kind: 'work', interface: 'lan', addresses: own(moatLan) },
-      { name: 'kids', kind: 'kids', interface: 'kids', addresses: own(moatKids) },
-    ],
-    dns: { listen: [{ address: moatLan.v4 }], clients: ['10.77.1.0/24'] },
-    proof: { pings: [server.v4] },
-  };
-}

@@ -58,12 +58,21 @@ bool IsIntact(const uint8_t* packet, size_t octets, const Header& header) {
   return true;
 }
 
+/// Numbers that did not come, and when the first came again after them.
+struct Hole {
+  int64_t ended, gap;
+  uint64_t lost;
+};
+
+constexpr size_t kMaxHoles = 10'000;
+
 /// What arrived. Numbers up to 2^28 (a bit each) are enough for an hour at 74 000 packets a second.
 struct Tally {
   uint64_t received = 0, duplicates = 0, corrupted = 0, reordered = 0, octets = 0, highest = 0;
   int64_t first = 0, last = 0, longest_gap = 0, gap_at = 0, longest_delay = 0, last_transit = 0, transit_changes = 0;
   std::vector<uint64_t> seen;
   std::vector<uint32_t> delays;  ///< microseconds, one of 16 packets
+  std::vector<Hole> holes;
 
   void Add(const uint8_t* packet, size_t length, int64_t now) {
     Header header{};
@@ -78,6 +87,9 @@ struct Tally {
     ++received;
     octets += length;
     if (header.number < highest) ++reordered;
+    if (received > 1 && header.number > highest + 1 && holes.size() < kMaxHoles) {
+      holes.push_back({now, now - last, header.number - highest - 1});
+    }
     highest = std::max(highest, header.number);
     if (received == 1) first = now;
     if (received > 1 && now - last > longest_gap) {
@@ -112,6 +124,12 @@ struct Tally {
     for (uint64_t number = 0; number <= highest && printed < 20 && received > 0; ++number) {
       if (seen[number / 64] & (uint64_t{1} << number % 64)) continue;
       printf("%s%llu", printed++ == 0 ? "" : ",", static_cast<unsigned long long>(number));
+    }
+    printf("],\"holes\":[");
+    for (const Hole& hole : holes) {
+      printf("%s{\"endedMs\":%.3f,\"gapMs\":%.3f,\"lost\":%llu}", &hole == holes.data() ? "" : ",",
+             static_cast<double>(hole.ended) / 1e6, static_cast<double>(hole.gap) / 1e6,
+             static_cast<unsigned long long>(hole.lost));
     }
     puts("]}");
   }

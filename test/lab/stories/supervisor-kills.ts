@@ -1,0 +1,119 @@
+import { readdirSync } from 'node:fs';
+import { Flow, type FlowResult, type Hole } from '../flow.ts';
+import { formatMs, quantile } from '../measures.ts';
+import { buildAddon, Moat } from '../moat.ts';
+import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { sleep } from '../processes.ts';
+import { expect, type Story } from '../story.ts';
+import { addresses } from '../topology.ts';
+import type { World } from '../world.ts';
+import { killService, portalZones, withServices } from '../zoned.ts';
+
+/** Of each service; 100 is the long run. */
+const kills = Number(process.env.MOAT_LAB_KILLS ?? 8);
+const services = ['tunnel', 'dns', 'dhcp', 'ntp'];
+const rateMbit = 20;
+const octets = 1200;
+/** What a tunnel that is gone loses in this time is an interruption; less is a busy machine. */
+const interruptionMs = 100;
+const interruptionPackets = (rateMbit * 1e6 * interruptionMs) / 8 / octets / 1000;
+const longestMs = 2000;
+
+interface Kill {
+  readonly service: string;
+  /** On the clock of the flow. */
+  readonly atMs: number;
+}
+
+export const story: Story = {
+  name: 'supervisor-kills',
+  summary: `each service is killed ${kills} times in random order under load: the tunnel notices its own kills only`,
+  async run({ world, step }) {
+    const lab = await world({ kids: true });
+    await buildAddon();
+    const credentials = newCredentials();
+    const config = await withServices(homeConfig(lab, credentials));
+    await Moat.start(lab.portal, { config: portalZones(portalConfig(lab, credentials)) });
+    const home = await Moat.start(lab.moat, { config });
+    await home.up();
+    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    for (const service of services) await killService(home, service); // what is compiled and made once is there now
+    await recovered(home, services);
+    const before = await footprint(lab, home);
+    let result: FlowResult | undefined;
+    let killed: readonly Kill[] = [];
+    await step(`${services.join(', ')} are killed ${kills} times each, under ${rateMbit} Mbit/s`, async () => {
+      const flow = await Flow.start(lab.pc, lab.corp, { target: addresses.corp.v4, rateMbit, seconds: 3500, octets });
+      const began = performance.now();
+      killed = await killAll(home);
+      flow.end();
+      result = await flow.finish();
+      const seconds = (performance.now() - began) / 1000;
+      return `${killed.length} kills in ${seconds.toFixed(0)} s, ${result.received} packets`;
+    });
+    await step('every interruption is by a kill of the tunnel, and below 2 s', async () =>
+      judged(result?.holes ?? [], killed),
+    );
+    await step('nothing has leaked: processes, descriptors, rules, routes', async () => {
+      await sleep(2000);
+      const after = await footprint(lab, home);
+      expect(after.descriptors <= before.descriptors + 4, `at most ${before.descriptors + 4} descriptors`, after);
+      const rest = ({ descriptors: _, ...others }: typeof after) => JSON.stringify(others);
+      expect(rest(after) === rest(before), JSON.stringify(before), after);
+      return JSON.stringify(after);
+    });
+  },
+};
+
+/** In random order, each as soon as the one before has recovered and a moment has passed. */
+async function killAll(home: Moat): Promise<Kill[]> {
+  const done: Kill[] = [];
+  for (const service of shuffled(services.flatMap((name) => Array<string>(kills).fill(name)))) {
+    done.push({ service, atMs: await killService(home, service) });
+    await recovered(home, [service]);
+    await sleep(Math.random() * 500);
+  }
+  return done;
+}
+
+function shuffled<T>(values: readonly T[]): T[] {
+  return values
+    .map((value) => ({ value, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ value }) => value);
+}
+
+async function recovered(home: Moat, names: readonly string[]): Promise<void> {
+  const what = `${names.join(' and ')} running`;
+  const running = (name: string, status: Awaited<ReturnType<Moat['status']>>) =>
+    status.services.some((each) => each.name === name && each.state === 'running');
+  await home.until(what, (status) => names.every((name) => running(name, status)), 60_000);
+  if (names.includes('tunnel')) await home.up(30_000);
+}
+
+function judged(holes: readonly Hole[], kills: readonly Kill[]): string {
+  const interruptions = holes.filter(({ lost }) => lost >= interruptionPackets);
+  const ofTunnel = kills.filter(({ service }) => service === 'tunnel');
+  const owned = (hole: Hole) =>
+    ofTunnel.some(({ atMs }) => atMs <= hole.endedMs && atMs >= hole.endedMs - hole.gapMs - interruptionMs);
+  const others = interruptions.filter((hole) => !owned(hole));
+  expect(others.length === 0, 'no interruption by anything else', others);
+  const gaps = interruptions.map(({ gapMs }) => gapMs);
+  const longest = Math.max(...gaps);
+  expect(longest < longestMs, `each below ${longestMs} ms`, gaps.toSorted((a, b) => b - a).slice(0, 20));
+  const least = Math.ceil(ofTunnel.length / 2);
+  expect(gaps.length >= least, `at least ${least} interruptions, or the load saw nothing`, gaps.length);
+  const rest = holes.filter(({ lost }) => lost < interruptionPackets).reduce((sum, { lost }) => sum + lost, 0);
+  return `${gaps.length} interruptions by ${ofTunnel.length} kills: median ${formatMs(quantile(gaps, 0.5))}, longest ${formatMs(longest)}; ${rest} other packets lost`;
+}
+
+async function footprint(lab: World, home: Moat) {
+  const lines = async (...command: string[]) => (await lab.moat.must(command)).trim().split('\n').length;
+  return {
+    processes: (await lab.moat.must(['sh', '-c', 'ip netns pids "$(ip netns identify)" | wc -l'])).trim(),
+    descriptors: readdirSync(`/proc/${home.process.child.pid}/fd`).length,
+    rules: await lines('nft', 'list', 'ruleset'),
+    routes: await lines('ip', 'route', 'show', 'table', 'all'),
+    policies: await lines('ip', 'rule', 'show'),
+  };
+}
