@@ -77,6 +77,8 @@ const advertisedPrefix = z
 
 const ipv6Network = z.strictObject({
   prefixes: z.array(advertisedPrefix).max(8).default([]),
+  /** Advertise too whatever /64 the interface has a global address in, such as one that the provider delegated. */
+  delegated: z.boolean().default(false),
   /** Hosts send everything without a closer route through us. */
   defaultRouter: z.boolean().default(false),
   /** More specific routes (RFC 4191), such as the corporate networks behind the tunnel. */

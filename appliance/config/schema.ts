@@ -75,6 +75,10 @@ const espAlgorithms = z.strictObject({
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 
+/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
+const usualIke = ikeAlgorithms.parse({});
+const usualEsp = espAlgorithms.parse({});
+
 /** An address, or a domain name. */
 const gateway = z
   .string()
@@ -113,8 +117,8 @@ const peer = z
     childless: z.boolean().default(false),
     networks,
     map: mapSchema,
-    ike: ikeAlgorithms.prefault({}),
-    esp: espAlgorithms.prefault({}),
+    ike: ikeAlgorithms.default(() => usualIke),
+    esp: espAlgorithms.default(() => usualEsp),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
     encapsulation: z.enum(['udp', 'auto']).default('udp'),
     /** Carry packets in envelopes that fit the path (RFC 9347), where the peer can. */

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { cleanUpOnSignals } from '../lab/signals.ts';
 import { World } from '../lab/world.ts';
 import { type CompareOptions, compare } from './compare.ts';
+import { type EverythingOptions, everything } from './everything.ts';
 import { type InstructionOptions, instructions } from './instructions/instructions.ts';
 import { type NestOptions, nest } from './line/nest.ts';
 import { type SweepName, type SweepOptions, sweep, sweeps } from './line/sweep.ts';
@@ -74,6 +75,12 @@ measured(program.command('sweep'))
     const record = await sweep(name, options);
     show(sweepTables(record), record, options);
   });
+program
+  .command('everything')
+  .description('all of RESULTS.md, half an hour; begun again it goes on where it was ended')
+  .option('--folder <folder>', 'where its measurements are kept; .runs/bench when not given')
+  .option('--out <folder>', 'where RESULTS.md goes; test/bench when not given')
+  .action((options: EverythingOptions) => everything(options));
 program
   .command('report')
   .description('RESULTS.md and its plots from files that --json wrote; rounds of several runs count as those of one')

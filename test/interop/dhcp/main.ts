@@ -38,6 +38,7 @@ const steps: readonly RingStep[] = [
   { name: 'start', play: async () => ready },
   step('clients', clients.foreignClients),
   step('ipv6', clients.ipv6),
+  step('delegated', clients.delegated),
   { name: 'memory', play: async () => memory() },
   step('conflict', clients.conflict),
   step('wild', clients.wildSide),

@@ -6,6 +6,7 @@ import type { Measured, RingStep } from '../ring.ts';
 import { Box } from './box.ts';
 import { type Dug, dig, digAll } from './dig.ts';
 import { key, type PrimaryName, type RunningPrimary, startPrimary, zoneName } from './primaries.ts';
+import { signedZones } from './signed.ts';
 import { addresses, until, type World } from './world.ts';
 import { absentNames } from './zone-text.ts';
 
@@ -261,6 +262,11 @@ async function wanBack(world: World): Promise<string> {
   return `public names after ${publicNames.took.toFixed(0)} ms, three restarted primaries' zones after ${zones.took.toFixed(0)} ms`;
 }
 
+/** In a process of its own beside the box, on another address: the zones of the steps around it stay as they are. */
+async function signed(world: World): Promise<string> {
+  return signedZones(world, boxConfig(world));
+}
+
 /** In a box of its own, at rest with one zone from the disk. The pages of node's own file are shared by all processes. */
 async function memory(world: World): Promise<Measured> {
   await box().stop();
@@ -283,6 +289,7 @@ export function stepsIn(world: () => World): readonly RingStep[] {
     step('axfr', startAll),
     step('equal', compareAll, ['axfr']),
     step('notify-ixfr', editAll, ['axfr']),
+    step('signed', signed, ['axfr']),
     step('wrong-tsig', wrongKey, ['axfr']),
     step('primaries-gone', primariesGone, ['notify-ixfr']),
     step('lan-names', lanNames, ['axfr']),
