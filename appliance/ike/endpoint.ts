@@ -7,6 +7,7 @@ import { forgetAuth } from './exchanges/auth-initiator.ts';
 import { beginLiveness } from './exchanges/informational.ts';
 import { moveTo } from './exchanges/mobike.ts';
 import { initiate } from './exchanges/sa-init.ts';
+import { resume } from './exchanges/session-resume.ts';
 import { RateLimit } from './gate.ts';
 import { Peers, sameTrust } from './peers.ts';
 import { type Call, Reception } from './reception.ts';
@@ -14,6 +15,7 @@ import { Redirects } from './redirects.ts';
 import { closed, type Established, type IkeState } from './states.ts';
 import { statusOf } from './status.ts';
 import { type Entry, SaTable } from './table.ts';
+import { HeldTickets, Tickets } from './tickets.ts';
 import type { Turn, World } from './turn.ts';
 import { tend } from './upkeep.ts';
 
@@ -28,7 +30,7 @@ const strangersPerSecond = 10;
 /** Steps of one SA at one moment; a step that leaves work for the same moment more often than this is a fault. */
 const maxDueInOneStep = 1_000_000;
 /** Attempts of ours that are not through. */
-const beginnings: readonly IkeState['name'][] = ['initSent', 'intermediateSent', 'authSent'];
+const beginnings: readonly IkeState['name'][] = ['initSent', 'resumeSent', 'intermediateSent', 'authSent'];
 
 export function createIkeEndpoint(options: EndpointOptions): IkeEndpoint {
   return new Endpoint(options);
@@ -40,6 +42,8 @@ class Endpoint implements IkeEndpoint {
   readonly #peers = new Peers();
   readonly #table = new SaTable();
   readonly #redirects = new Redirects();
+  readonly #tickets = new Tickets();
+  readonly #held = new HeldTickets();
   readonly #reception: Reception;
   #gateway: string | null = null;
   readonly #reports = new RateLimit(strangersPerSecond);
@@ -65,6 +69,8 @@ class Endpoint implements IkeEndpoint {
       usesPpk: () => this.#peers.withPpk > 0,
       trusts: () => this.#peers.trusts(),
       spawn: (state) => void table.add(state),
+      tickets: this.#tickets,
+      keepTicket: (held) => this.#held.keep(held),
       redirectsTo: () => this.#gateway,
       mayFollow: (peer, now) => this.#redirects.allows(peer, now),
       count: (reason) => this.#count(reason),
@@ -94,6 +100,7 @@ class Endpoint implements IkeEndpoint {
   removePeer(name: string, env: Env): IkeEffect[] {
     this.#peers.remove(name);
     this.#redirects.forget(name);
+    this.#held.forget(name);
     return this.#perform(env, (call) => this.#close(name, call));
   }
 
@@ -102,7 +109,8 @@ class Endpoint implements IkeEndpoint {
   }
 
   wakeAt(): number {
-    return this.#distrusted.size > 0 ? 0 : this.#table.wakeAt();
+    if (this.#distrusted.size > 0) return 0;
+    return Math.min(this.#table.wakeAt(), this.#tickets.wakeAt(), this.#held.wakeAt());
   }
 
   status(now: number): readonly IkeSaStatus[] {
@@ -119,7 +127,11 @@ class Endpoint implements IkeEndpoint {
 
   #perform(env: Env, work: (call: Call) => void): IkeEffect[] {
     const call: Call = { env, effects: [] };
-    for (const name of this.#distrusted) this.#close(name, call);
+    for (const tickets of [this.#tickets, this.#held]) tickets.tend(env.now);
+    for (const name of this.#distrusted) {
+      this.#held.forget(name);
+      this.#close(name, call);
+    }
     this.#distrusted.clear();
     work(call);
     return call.effects.filter((effect) => this.#isWorthReporting(effect, env));
@@ -233,12 +245,20 @@ class Endpoint implements IkeEndpoint {
     if (peer === undefined) return this.#count('initiateUnknownPeer');
     // A new attempt takes the place of one that is still under way.
     for (const entry of this.#table.ofPeer(name)) this.#abandonAttempt(entry, call);
-    this.#guard(call, (turn) => void this.#table.add(initiate(peer, path, redirectedFrom ?? null, turn)));
+    const held = redirectedFrom === undefined ? this.#held.take(name, call.env.now) : null;
+    this.#guard(call, (turn) => {
+      const begun =
+        held && peer.resumes === true
+          ? resume(held, { peer, path }, turn)
+          : initiate(peer, path, redirectedFrom ?? null, turn);
+      this.#table.add(begun);
+    });
   }
 
   #abandonAttempt(entry: Entry, call: Call): undefined {
     this.#run(entry, call, (state, turn) => {
       if (state.name === 'authSent') forgetAuth(state, turn);
+      if (state.name === 'resumeSent') state.held.d.wipe();
       return beginnings.includes(state.name) ? closed : state;
     });
   }

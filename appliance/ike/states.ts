@@ -8,6 +8,7 @@ import type { ChildDraft, IkeDraft } from './exchanges/drafts.ts';
 import type { Family } from './family.ts';
 import type { Nat } from './nat.ts';
 import type { Sent } from './retransmit.ts';
+import type { Held } from './tickets.ts';
 import type { ReceivedHeader } from './wire/header.ts';
 import type { Payload } from './wire/payloads.ts';
 
@@ -15,6 +16,7 @@ import type { Payload } from './wire/payloads.ts';
  * Theory of operation
  *
  *   initiator   initSent [--> intermediateSent] --> authSent
+ *                 or resumeSent ----------------------^
  *                                             |
  *                                             +--> established --> closing --> closed
  *   responder   initAnswered -----------------+        |                         ^
@@ -56,6 +58,8 @@ export interface Channel extends Abilities {
   readonly suite: IkeSuite;
   /** What keeps SK_d, and all keys that come of it, from whoever records today and has a quantum computer one day. */
   readonly quantumSafe: QuantumSafety | null;
+  /** Taken up again by a ticket (RFC 5723): both ends prove themselves by the keys. */
+  readonly resumed: boolean;
   readonly keys: IkeKeys;
   readonly sealer: Sealer;
   readonly opener: Opener;
@@ -100,6 +104,19 @@ export interface InitSent {
   readonly refusal: { readonly failure: Failure; readonly detail: string; readonly at: number } | null;
 }
 
+/** A ticket is tried in the place of a key exchange (RFC 5723). */
+export interface ResumeSent {
+  readonly name: 'resumeSent';
+  readonly peer: Peer;
+  readonly spi: Uint8Array;
+  readonly request: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly held: Held;
+  readonly cookie: Uint8Array | null;
+  readonly restarts: number;
+  readonly sent: Sent;
+}
+
 /** With an additional key exchange: between IKE_SA_INIT and IKE_AUTH. */
 export interface IntermediateSent {
   readonly name: 'intermediateSent';
@@ -128,6 +145,8 @@ export interface InitAnswered {
   /** Message id of what comes next: IKE_AUTH, or IKE_INTERMEDIATE if that was agreed and has not been. */
   readonly expected: number;
   readonly intAuth: Uint8Array;
+  /** Whose ticket it was; nobody else may prove himself here. */
+  readonly ticketOf?: string;
   readonly expiresAt: number;
 }
 
@@ -197,6 +216,12 @@ interface ToldTask {
   readonly sent: Sent;
 }
 
+/** TICKET_REQUEST. */
+interface TicketTask {
+  readonly kind: 'ticket';
+  readonly sent: Sent;
+}
+
 interface LivenessTask {
   readonly kind: 'liveness';
   readonly sent: Sent;
@@ -212,7 +237,16 @@ interface FollowUpTask {
     | { readonly kind: 'ike'; readonly task: IkeTask; readonly draft: IkeDraft };
 }
 
-export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | ToldTask | LivenessTask;
+export type Task =
+  | ChildTask
+  | IkeTask
+  | FollowUpTask
+  | DeleteTask
+  | UpdateTask
+  | CheckTask
+  | ToldTask
+  | TicketTask
+  | LivenessTask;
 
 /** What the task makes anew, whichever of its exchanges is under way; null if it is no rekey. */
 export function rekeyOf(task: Task): ChildTask | IkeTask | null {
@@ -276,6 +310,8 @@ export interface Established {
   readonly crashToken: Uint8Array | null;
   /** Ours for this SA is not told yet: the SA is of a rekey that we began. */
   readonly tokenWanted: boolean;
+  /** When a ticket is asked for again. */
+  readonly ticketAt: number;
   readonly createdAt: number;
   readonly rekeyAt: number;
   readonly hardAt: number;
@@ -313,7 +349,16 @@ export interface Closed {
 }
 export const closed: Closed = { name: 'closed' };
 
-export type IkeState = InitSent | IntermediateSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
+export type IkeState =
+  | InitSent
+  | ResumeSent
+  | IntermediateSent
+  | InitAnswered
+  | AuthSent
+  | Established
+  | Closing
+  | Spent
+  | Closed;
 
 /** A message whose header fits the SA; `payloads` are the decoded, authenticated ones (plain in IKE_SA_INIT). */
 export interface Incoming {

@@ -8,6 +8,7 @@ import { beginRedirect } from './exchanges/redirect.ts';
 import { beginChild } from './exchanges/rekey-child.ts';
 import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
+import { beginTicket } from './exchanges/session-resume.ts';
 import { amendChild, type Child, removeLingering } from './family.ts';
 import { missingPolicy } from './policies.ts';
 import { nextRetry, retryDeadline, type Sent } from './retransmit.ts';
@@ -19,6 +20,7 @@ import {
   type IkeState,
   type InitSent,
   type IntermediateSent,
+  type ResumeSent,
 } from './states.ts';
 import type { Turn } from './turn.ts';
 
@@ -33,6 +35,7 @@ export function wakeAt(state: IkeState): number {
     case 'initAnswered':
     case 'spent':
       return state.expiresAt;
+    case 'resumeSent':
     case 'intermediateSent':
     case 'authSent':
       return retryDeadline(state.sent.retry);
@@ -56,7 +59,7 @@ function wakeEstablished(state: Established): number {
   const rekeys = state.pending === null ? [state.rekeyAt, recreateAt(state)] : [];
   if (state.updateWanted || state.checkWanted || state.redirect !== null || state.tokenWanted) return 0;
   const children = family.children.map((child) => wakeChild(child, state.pending === null));
-  return Math.min(lingering, pending, state.hardAt, livenessAt(state), ...rekeys, ...children);
+  return Math.min(lingering, pending, state.hardAt, state.ticketAt, livenessAt(state), ...rekeys, ...children);
 }
 
 function wakeChild(child: Child, mayRekey: boolean): number {
@@ -81,6 +84,8 @@ export function tend(state: IkeState, turn: Turn): IkeState {
   switch (state.name) {
     case 'initSent':
       return tendInit(state, turn);
+    case 'resumeSent':
+      return tendResume(state, turn);
     case 'intermediateSent':
       return tendIntermediate(state, turn);
     case 'authSent':
@@ -111,6 +116,13 @@ function tendInit(state: InitSent, turn: Turn): IkeState {
   if (refusal !== null && (over || turn.now >= refusal.at)) return fail(peer, refusal, sent.path, turn);
   if (over) return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SA_INIT' }, sent.path, turn);
   return { ...state, sent: resend(sent, sent.path, turn) };
+}
+
+function tendResume(state: ResumeSent, turn: Turn): IkeState {
+  const { peer, sent } = state;
+  if (turn.now < sent.retry.giveUpAt) return { ...state, sent: resend(sent, sent.path, turn) };
+  state.held.d.wipe();
+  return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SESSION_RESUME' }, sent.path, turn);
 }
 
 function tendIntermediate(state: IntermediateSent, turn: Turn): IkeState {
@@ -171,6 +183,7 @@ function beginWork(state: Established, turn: Turn): IkeState {
     if (over) amendChild(family, child.spiIn, { phase: 'deleteWanted' });
   }
   if (family.children.some((child) => child.phase === 'deleteWanted')) return beginChildDelete(state, turn);
+  if (now >= state.ticketAt && state.pending === null) return beginTicket(state, turn);
   return beginRekey(state, turn) ?? (now >= livenessAt(state) ? beginLiveness(state, turn) : state);
 }
 

@@ -2,7 +2,7 @@
  * The tunnel's shell: the one place where the IKE core, the data plane, the host's network, the clock and chance meet.
  * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
@@ -12,10 +12,13 @@ import type { LoadedConfig } from '../config/files.ts';
 import type { PeerConfig } from '../config/schema.ts';
 import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
 import { sourceAddressFor } from '../host/source-address.ts';
-import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
+import type { Assignment, Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
+import { secretOctets } from '../lib/secret.ts';
+import { AssignedAddresses } from './assigned.ts';
 import { Calls } from './calls.ts';
+import { Collecting } from './collect.ts';
 import { crashSecret } from './crash-secret.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
@@ -44,6 +47,8 @@ export class TunnelService {
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
   readonly #revocation: RevocationLists;
+  readonly #collecting = new Collecting();
+  readonly #assigned = new AssignedAddresses();
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -158,6 +163,7 @@ export class TunnelService {
     this.#stopping = true;
     clearInterval(this.#aliveTimer);
     this.#revocation.stop();
+    this.#collecting.stop();
     clearInterval(this.#streamsTimer);
     await this.#close();
     await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
@@ -219,7 +225,7 @@ export class TunnelService {
 
   async #applyNetwork(): Promise<void> {
     try {
-      await applyNetwork(networkPlan(this.#loaded.config));
+      await applyNetwork(networkPlan(this.#assigned.within(this.#loaded.config)));
       this.#networkProblem = null;
     } catch (error) {
       this.#networkProblem = (error as Error).message;
@@ -227,8 +233,17 @@ export class TunnelService {
     }
   }
 
+  async #takeAddresses(peer: string, assignment: Assignment): Promise<void> {
+    try {
+      await this.#assigned.take(peer, assignment, this.#loaded.config.tunnel.interface);
+      await this.#applyNetwork();
+    } catch (error) {
+      this.#log.error({ peer, problem: (error as Error).message }, 'addressesNotTaken');
+    }
+  }
+
   #env(): Env {
-    return { now: performance.now(), random: (length) => new Uint8Array(randomBytes(length)) };
+    return { now: performance.now(), random: (length) => randomFillSync(secretOctets(length)) };
   }
 
   #receive(event: DataplaneEvent): void {
@@ -320,6 +335,8 @@ export class TunnelService {
     const { kind, ...fields } = report;
     const failed = kind === 'failed' || (kind === 'ikeClosed' && report.failure !== null);
     this.#log[failed ? 'warn' : 'info'](fields, kind);
+    // A new SA has taken the place of an old one, or an SA has ended.
+    if (kind !== 'failed') this.#collecting.soon();
     switch (report.kind) {
       case 'childEstablished':
         this.#failures.delete(report.peer);
@@ -329,6 +346,9 @@ export class TunnelService {
       case 'ikeClosed':
         // A DELETE that we asked for ourselves: the peer is called again like after any other end.
         this.#lost(report.peer, report.failure ?? 'peerClosed', report.detail, null);
+        return;
+      case 'assigned':
+        void this.#takeAddresses(report.peer, report.assignment);
         return;
       case 'redirected':
         this.#calls.redirected(report.peer, report.gateway, this.#env());
@@ -346,6 +366,7 @@ export class TunnelService {
     // `replaced` is the end of an old SA whose successor is already there.
     if (failure === 'replaced') return;
     this.#upSince.delete(peer);
+    void this.#assigned.giveBack(peer, this.#loaded.config.tunnel.interface);
     // The call of the other gateway is under way.
     if (failure === 'redirected' && config.addresses.length > 0) return;
     this.#failures.set(peer, {

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, decapsulate, encapsulate } from 'node:crypto';
 import { concat, fromHex } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
-import { Secret } from '../../lib/secret.ts';
+import { joinSecret, ownedOctets, Secret } from '../../lib/secret.ts';
 import { withoutStacks } from './raw-key.ts';
 
 /*
@@ -24,7 +24,7 @@ export interface KemKey {
 
 export function generateKemKey(random: Env['random']): KemKey {
   const seed = random(seedLength);
-  const encoded = Buffer.from(concat(seedPrefix, seed));
+  const encoded = Buffer.from(joinSecret(seedPrefix, seed).buffer);
   const privateKey = withoutStacks(() => createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' }));
   encoded.fill(0);
   seed.fill(0);
@@ -32,7 +32,7 @@ export function generateKemKey(random: Env['random']): KemKey {
   return {
     publicValue: new Uint8Array(spki.subarray(publicPrefix.length)),
     decapsulate: (ciphertext) =>
-      ciphertext.length === ciphertextLength ? new Secret(new Uint8Array(decapsulate(privateKey, ciphertext))) : null,
+      ciphertext.length === ciphertextLength ? new Secret(ownedOctets(decapsulate(privateKey, ciphertext))) : null,
   };
 }
 
@@ -45,7 +45,7 @@ export function encapsulateTo(
     const der = Buffer.from(concat(publicPrefix, publicValue));
     const key = withoutStacks(() => createPublicKey({ key: der, format: 'der', type: 'spki' }));
     const { sharedKey, ciphertext } = encapsulate(key);
-    return { ciphertext: new Uint8Array(ciphertext), shared: new Secret(new Uint8Array(sharedKey)) };
+    return { ciphertext: new Uint8Array(ciphertext), shared: new Secret(ownedOctets(sharedKey)) };
   } catch {
     return null;
   }

@@ -1,7 +1,7 @@
 import { createECDH, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
 import { concat } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
-import { Secret } from '../../lib/secret.ts';
+import { ownedOctets, Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
 import { rawPrivateKey, rawPublicKey } from './raw-key.ts';
 
@@ -55,7 +55,7 @@ function generateX25519(random: Env['random']): KeyPair {
 function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
   try {
     const publicKey = rawPublicKey('x25519', value);
-    const shared = new Uint8Array(diffieHellman({ privateKey, publicKey }));
+    const shared = ownedOctets(diffieHellman({ privateKey, publicKey }));
     // RFC 8031 2: the all-zero result of a point of small order is refused.
     return shared.every((octet) => octet === 0) ? null : new Secret(shared);
   } catch {
@@ -66,11 +66,15 @@ function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
 function generateEcp256(random: Env['random']): KeyPair {
   const ecdh = createECDH('prime256v1');
   let ready = false;
-  while (!ready) ready = setPrivateKey(ecdh, random(32));
+  while (!ready) {
+    const seed = random(32);
+    ready = setPrivateKey(ecdh, seed);
+    seed.fill(0);
+  }
   const publicValue = new Uint8Array(ecdh.getPublicKey().subarray(1)); // RFC 5903 7: x | y without the 04 in front
   const agree = (value: Uint8Array) => {
     try {
-      return new Secret(new Uint8Array(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
+      return new Secret(ownedOctets(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
     } catch {
       return null; // not a point of the curve
     }

@@ -38,6 +38,14 @@ function sharedKeyProof(secret: Secret, signed: SignedOctets): Uint8Array {
   return prfOf(signed.prf, padded, octetsOf(signed));
 }
 
+/** RFC 5723 5.1: who takes up an IKE SA again has its keys, and needs no other proof. */
+export const resumedAuth = { kind: 'resumed' } as const;
+type Resumed = typeof resumedAuth;
+
+function resumedProof(signed: SignedOctets): Uint8Array {
+  return prfOf(signed.prf, signed.key.reveal(), octetsOf(signed));
+}
+
 /** Our own key signs every handshake; to read it anew each time costs as much as the signature. */
 const signingKeys = new WeakMap<Secret, KeyObject>();
 
@@ -91,8 +99,13 @@ function provesByCertificate(leaf: Uint8Array | undefined, proof: Authentication
 }
 
 /** Null when our key can sign nothing that the peer can read: see `signatureHashes` of the channel. */
-export function prove(auth: LocalAuth, signed: SignedOctets, peerHashes: readonly number[]): Authentication | null {
+export function prove(
+  auth: LocalAuth | Resumed,
+  signed: SignedOctets,
+  peerHashes: readonly number[],
+): Authentication | null {
   if (auth.kind === 'psk') return { method: authMethods.sharedKey, data: sharedKeyProof(auth.secret, signed) };
+  if (auth.kind === 'resumed') return { method: authMethods.sharedKey, data: resumedProof(signed) };
   if (auth.kind === 'x509') return proveByCertificate(certificateKey(auth.privateKey), octetsOf(signed), peerHashes);
   const signature = new Uint8Array(sign(null, octetsOf(signed), signingKey(auth.privateKey)));
   return { method: authMethods.digitalSignature, data: concat(ed25519Algorithm, signature) };
@@ -100,14 +113,14 @@ export function prove(auth: LocalAuth, signed: SignedOctets, peerHashes: readonl
 
 /** True only for a proof that fits; every kind of wrong proof is just false. `certificates` are those that came along. */
 export function proves(
-  auth: RemoteAuth,
+  auth: RemoteAuth | Resumed,
   proof: Authentication,
   signed: SignedOctets,
   certificates: readonly Uint8Array[] = [],
 ): boolean {
   if (auth.kind === 'x509') return provesByCertificate(certificates[0], proof, octetsOf(signed));
-  if (auth.kind === 'psk') {
-    const expected = sharedKeyProof(auth.secret, signed);
+  if (auth.kind === 'psk' || auth.kind === 'resumed') {
+    const expected = auth.kind === 'psk' ? sharedKeyProof(auth.secret, signed) : resumedProof(signed);
     const right = proof.method === authMethods.sharedKey && proof.data.length === expected.length;
     return right && timingSafeEqual(proof.data, expected);
   }

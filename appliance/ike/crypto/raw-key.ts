@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import { concat, fromHex } from '../../lib/bytes.ts';
+import { fromHex } from '../../lib/bytes.ts';
+import { joinSecret } from '../../lib/secret.ts';
 
 /** What stands before the 32 octets of a key: PKCS #8 and SubjectPublicKeyInfo as RFC 8410 has them. */
 const prefixes = {
@@ -24,7 +25,7 @@ export function rawPublicKey(curve: keyof typeof prefixes, octets: Uint8Array): 
 }
 
 function der(prefix: Uint8Array, key: Uint8Array): Buffer {
-  const joined = concat(prefix, key);
+  const joined = joinSecret(prefix, key);
   return Buffer.from(joined.buffer, joined.byteOffset, joined.length);
 }
 

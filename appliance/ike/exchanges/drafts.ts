@@ -49,7 +49,7 @@ export function successorOf(
   // SK_d goes into the new keys, so what protected the old SA protects this one, too.
   const quantumSafe = suite.additionalKeyExchange ?? channel.quantumSafe;
   const ends = { initiator, spiInitiator: spis.initiator, spiResponder: spis.responder };
-  const next = openChannel({ ...channel, ...ends, suite, keys, quantumSafe });
+  const next = openChannel({ ...channel, ...ends, suite, keys, quantumSafe, resumed: false });
   const fresh = newEstablished({ peer, path, nat, channel: next }, 0, 0, turn);
   const tokenWanted = initiator && turn.world.options.crashSecret !== undefined;
   const kept = {
@@ -61,6 +61,8 @@ export function successorOf(
     redirect,
     tokenWanted,
     crashToken: draft.crashToken ?? null,
+    // The ticket of the old SA is for its own SK_d.
+    ticketAt: caller && peer.resumes === true ? turn.now : Number.POSITIVE_INFINITY,
   };
   return { ...fresh, ...kept, rekeys: rekeys + 1, retireAt: turn.now + retireMilliseconds };
 }

@@ -17,6 +17,7 @@ import { notifies, type Payload } from '../wire/payloads.ts';
 import { echoes, respondUpdate } from './mobike.ts';
 import { redirectIn, respondRedirect } from './redirect.ts';
 import { handOver } from './respond-ike.ts';
+import { respondTicket } from './session-resume.ts';
 
 /* INFORMATIONAL, RFC 7296 1.4 and 1.5: deletes, and the question whether the peer is alive. */
 
@@ -66,6 +67,8 @@ export function respondInformational<State extends Established | Closing>(
   if (state.name === 'established') {
     const gateway = state.caller && state.peer.followRedirects === true ? redirectIn(message.payloads) : null;
     if (gateway !== null) return respondRedirect(state, message, gateway, turn) as State;
+    const granted = respondTicket(state, message, turn);
+    if (granted !== null) return granted as State;
     const token = tokenIn(asked);
     if (token !== null) return { ...answer(state, message, [], turn), crashToken: token };
   }

@@ -34,14 +34,14 @@ const noSpi = new Uint8Array(8);
 const none = new Uint8Array();
 
 /** How often a peer may make us begin again with a cookie or another group. */
-const maxRestarts = 6;
+export const maxRestarts = 6;
 const maxCookieLength = 64;
 /** How long a better answer is awaited after a refusal that anybody could have forged. */
 const refusalMilliseconds = 10_000;
 /** A half-open SA lives no longer. */
-const halfOpenMilliseconds = 30_000;
+export const halfOpenMilliseconds = 30_000;
 
-function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array {
+export function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array {
   const chain = encodePayloads(payloads);
   const writer = new Writer();
   encodeHeader(writer, header, chain.first);
@@ -183,7 +183,7 @@ function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent |
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
   const abilities = abilitiesOf(message, state.peer.ppk !== undefined);
-  const own = { initiator: true, spiInitiator, spiResponder, suite, keys, quantumSafe: null };
+  const own = { initiator: true, spiInitiator, spiResponder, suite, keys, quantumSafe: null, resumed: false };
   const channel = openChannel({ ...own, ...abilities });
   const nat = detectNat(message.header, notifies(message.payloads), message.path);
   const agreement = { state, channel, nat, nonces, initAnswer: message.bytes };
@@ -236,7 +236,7 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const { suite } = chosen;
   const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
-  const own = { initiator: false, spiInitiator, spiResponder, suite, keys, quantumSafe: null };
+  const own = { initiator: false, spiInitiator, spiResponder, suite, keys, quantumSafe: null, resumed: false };
   return {
     name: 'initAnswered',
     channel: openChannel({ ...own, ...abilitiesOf(message, ppk) }),
