@@ -30,6 +30,8 @@ import { trafficOf } from './traffic.ts';
 
 /** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
 const aliveIntervalMs = 2000;
+/** Of a portal with thousands of boxes nobody reads more; what each carries stands with its peer. */
+const mostSasShown = 1000;
 /** How often a home looks for streams that broke off; a portal waits to be told. */
 const streamsIntervalMs = 250;
 const reopenMs = { first: 1000, longest: 30_000 } as const;
@@ -151,7 +153,7 @@ export class TunnelService {
         ike: ikeByPeer.get(config.name) ?? null,
       })),
       dataplane: this.#dataplane?.counters() ?? null,
-      securityAssociations: sas,
+      securityAssociations: sas.length > mostSasShown ? [] : sas,
       ikeDrops: this.#endpoint.counters(),
     });
   }

@@ -4,6 +4,7 @@ import type { Bench, Role, Setup } from './bench.ts';
 import { childlessCases, deleteCases, rekeyCases } from './life.ts';
 import { fragmentCases, moveCases, restartCases } from './path.ts';
 import { certificateCases, ppkCases } from './proofs.ts';
+import { redirectCases } from './redirects.ts';
 
 export type Version = '5.9.8' | '6.1.0';
 
@@ -26,6 +27,7 @@ export function casesFor(version: Version, role: Role): Case[] {
     ...ppkCases,
     ...childlessCases,
     ...deleteCases,
+    ...redirectCases,
     ...moveCases,
     ...restartCases,
     ...fragmentCases(version),
