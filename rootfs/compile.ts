@@ -20,6 +20,7 @@ const programs = [
   'rootfs/box/health.ts',
   'rootfs/box/update.ts',
   'rootfs/box/stick.ts',
+  'rootfs/box/follow.ts',
 ];
 /** Loaded by name while running (`createRequire`), not by import. */
 const loadedByName = ['dns2', 'ntp-time-sync'];

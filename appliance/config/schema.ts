@@ -75,14 +75,14 @@ const espAlgorithms = z.strictObject({
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 
+/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
+const usualIke = ikeAlgorithms.parse({});
+const usualEsp = espAlgorithms.parse({});
+
 /** An address, or a domain name. */
 const gateway = z
   .string()
   .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
-
-/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
-const usualIke = ikeAlgorithms.parse({});
-const usualEsp = espAlgorithms.parse({});
 
 const peer = z
   .strictObject({

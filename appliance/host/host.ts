@@ -27,6 +27,7 @@ export class HostNetwork {
   readonly #folder: (zone: string) => string;
   readonly #clients: WildClients;
   readonly #queues = new Map<string, string>();
+  #turn: Promise<void> = Promise.resolve();
   #rules = '';
   #view: HostView | null = null;
 
@@ -81,8 +82,15 @@ export class HostNetwork {
     for (const device of this.#queues.keys()) if (!existsSync(`/sys/class/net/${device}`)) this.#queues.delete(device);
   }
 
-  /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
-  async apply(config: Config): Promise<void> {
+  /** One after the other: what was asked last is what holds. @throws {Error} with a sentence. */
+  apply(config: Config): Promise<void> {
+    const turn = this.#turn.then(() => this.#apply(config));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** The firewall first: what it forbids is never possible for an instant. */
+  async #apply(config: Config): Promise<void> {
     const { links: before, placement } = await this.look(config);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);

@@ -119,7 +119,9 @@ export class Appliance implements Managed {
   async status(): Promise<ApplianceStatus> {
     const status = await this.#status();
     // Costs the kernel a walk over all pages: only for those who ask.
-    const pids = [process.pid, ...status.services.flatMap(({ pid }) => pid ?? [])];
+    const pids = [process.pid, ...status.services.flatMap(({ pid, sparePid }) => [pid, sparePid])].filter(
+      (pid) => pid !== null,
+    );
     return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
   }
 
@@ -200,9 +202,10 @@ export class Appliance implements Managed {
     const loaded = loadSource(source);
     const { role, name, revision } = loaded.config;
     this.#before = fingerprint(await this.#services.tunnel());
+    // Known at once: what changes on the ports meanwhile is judged by this one.
+    this.#loaded = loaded;
     await this.#host.apply(loaded.config);
     this.#hostProblem = null;
-    this.#loaded = loaded;
     await this.#services.apply(loaded);
     // Keys made after the change prove that both ends still speak to each other.
     if (role === 'home') this.#services.runner('tunnel')?.send({ kind: 'rekey', what: 'child', peer: null });

@@ -9,6 +9,7 @@ import { judge, sameState, type Verdict } from './boot-state.ts';
 import { mustRun, readBootState, readText, readVault, runningSlot, writeBootState, writeVault } from './disk.ts';
 import { keepPortal } from './portal-copy.ts';
 import { type Facts, judgeWork, type Page, type Proof } from './probe.ts';
+import { concludeUpdate } from './release.ts';
 import { keepReport } from './report.ts';
 import type { BoxSettings } from './seed.ts';
 
@@ -50,7 +51,10 @@ function succeeded(isTrial: boolean): void {
   const text = readText(`${configFolder}/source.toml`);
   const { vault } = readVault();
   writeVault({ ...vault, lastGood: text ?? vault.lastGood, portal: keepPortal(vault.portal) });
-  if (isTrial) keepReport('update', { result: 'committed', slot: runningSlot() });
+  if (isTrial) {
+    keepReport('update', { result: 'committed', slot: runningSlot() });
+    concludeUpdate('installed', '');
+  }
   console.log(
     `moat: works in slot ${runningSlot()} at ${uptimeSeconds().toFixed(0)} s${isTrial ? ', update committed' : ''}`,
   );
@@ -59,11 +63,14 @@ function succeeded(isTrial: boolean): void {
 function failed(reason: string, sentence: string): void {
   console.log(`moat: the update does not work (${sentence}), going back`);
   keepReport('update', { result: 'rolled back', slot: runningSlot(), reason, sentence });
+  concludeUpdate('failed', sentence);
   if (conclude('failed', reason)) mustRun('systemctl', ['reboot']);
 }
 
 function reportFailedUpdate(): void {
-  keepReport('update', { result: 'rolled back', reason: 'no-boot', sentence: 'The new version did not come up.' });
+  const sentence = 'The new version did not come up.';
+  keepReport('update', { result: 'rolled back', reason: 'no-boot', sentence });
+  concludeUpdate('failed', sentence);
 }
 
 async function facts(box: BoxSettings, isTrial: boolean): Promise<Facts> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '../../appliance/config/problems.ts';
 import { afterCheck, isFull, isWorthSalvaging } from './data.ts';
-import { assignSides, networkFiles, type Port, renames } from './ports.ts';
+import { addressesWild, assignSides, networkFiles, type Port, renames } from './ports.ts';
 import { judgeWork } from './probe.ts';
 import { parseSeed } from './seed.ts';
 
@@ -72,11 +72,21 @@ test('moat.toml becomes a configuration with our key and the addresses of the LA
   assert.deepEqual(seed.lanAddresses, ['10.77.1.1/24', 'fd77:1::1/64']);
   assert.deepEqual(seed.config?.identity, { privateKeyFile: 'identity.key', id: 'home-1.moat.example' });
   assert.match(
-    networkFiles(seed.lanAddresses)['20-work.network'] ?? '',
+    networkFiles({ lanAddresses: seed.lanAddresses, wildIsTaken: false })['20-work.network'] ?? '',
     /Address=10\.77\.1\.1\/24\nAddress=fd77:1::1\/64/,
   );
   assert.equal(seed.box.console, false);
   assert.ok(parseSeed(`${text}\n[box]\nconsole = true\n`).box.console);
+});
+
+test('networkd leaves the wild side to a supervisor that addresses it', () => {
+  const wild = (zones: unknown) =>
+    networkFiles({ lanAddresses: [], wildIsTaken: addressesWild({ zones }) })['10-wild.network'];
+  assert.match(wild(undefined) ?? '', /DHCP=yes/);
+  assert.match(wild([{ kind: 'wild' }, { kind: 'work', addressing: 'static' }]) ?? '', /DHCP=yes/);
+  for (const addressing of ['dhcp', 'pppoe', 'static'])
+    assert.match(wild([{ kind: 'wild', addressing }]) ?? '', /Unmanaged=yes/);
+  assert.equal(addressesWild(null), false);
 });
 
 test('a box that enrols has a token instead of a configuration', () => {

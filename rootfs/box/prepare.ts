@@ -9,7 +9,15 @@ import { mountData } from './data-partition.ts';
 import { mustRun, partition, readText, readVault, run, writeVault } from './disk.ts';
 import { onConfigPartition } from './fat.ts';
 import { keepPortal } from './portal-copy.ts';
-import { assignSides, networkFiles, type Port, renames, type Sides } from './ports.ts';
+import {
+  addressesWild,
+  assignSides,
+  type NetworkFacts,
+  networkFiles,
+  type Port,
+  renames,
+  type Sides,
+} from './ports.ts';
 import { writeReport } from './report.ts';
 import { forgetVault, resetDone, resetMark } from './reset.ts';
 import { enrollFile, keyFile, parseSeed, readToken, type Seed, tokenFile } from './seed.ts';
@@ -40,7 +48,8 @@ function main(): void {
   writeConfiguration(seed, text, identityKey);
   if (ports) for (const args of renames(listed, ports)) run('ip', args);
   else say(`two network ports are needed, this machine has ${listed.length}`);
-  writeNetwork(seed?.lanAddresses ?? []);
+  const config = attempt(() => JSON.parse(portal?.['moat.json'] ?? 'null') as unknown) ?? seed?.config;
+  writeNetwork({ lanAddresses: seed?.lanAddresses ?? [], wildIsTaken: addressesWild(config) });
   const publicKey = ed25519PublicText(createPrivateKey(identityKey));
   say(`public key ${publicKey}`);
   showPublicKey(publicKey);
@@ -152,10 +161,9 @@ function awaitPorts(remembered: Sides | null): Port[] {
   return found;
 }
 
-function writeNetwork(lanAddresses: readonly string[]): void {
+function writeNetwork(facts: NetworkFacts): void {
   mkdirSync('/run/systemd/network', { recursive: true });
-  for (const [name, text] of Object.entries(networkFiles(lanAddresses)))
-    writeFileSync(`/run/systemd/network/${name}`, text);
+  for (const [name, text] of Object.entries(networkFiles(facts))) writeFileSync(`/run/systemd/network/${name}`, text);
 }
 
 /** The administrator of the portal needs it: written where the person who flashed can read it, and only when it changed. */

@@ -64,9 +64,9 @@ export class Ground {
   }
 
   /** A disk as flashed, with moat.toml edited by hand. */
-  async newDisk(name: string, box?: string): Promise<Disk> {
+  async newDisk(name: string, more = ''): Promise<Disk> {
     const disk = await this.#image.copy(join(this.folder, `${name}.img`));
-    await disk.putFile('moat.toml', moatToml(this.office.publicKey, box));
+    await disk.putFile('moat.toml', moatToml(this.office.publicKey) + more);
     return disk;
   }
 

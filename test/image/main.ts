@@ -9,6 +9,7 @@ import type { Board } from './qemu.ts';
 import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
+import { resetAndSupport } from './stories/helping.ts';
 import { manyDamages } from './stories/room.ts';
 import { cutUpdates, goodUpdate, refusals, uselessUpdate } from './stories/updates.ts';
 
@@ -46,6 +47,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'cuts while running': whileRunning,
   'refused updates': refusals,
   'filled data': filled,
+  'reset and support': resetAndSupport,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
   'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),

@@ -11,7 +11,7 @@ export interface MachineOptions {
   /** Of a PC; the other boards have UEFI. */
   readonly firmware?: Firmware;
   readonly memoryMib?: number;
-  /** A second disk, as a USB stick would be: raw, read-only. */
+  /** A second disk, as a USB stick would be: raw. */
   readonly stick?: string;
   /** Memory of a machine that was put to sleep (`Box.sleep`), to go on from. */
   readonly awake?: string;
@@ -65,7 +65,7 @@ function arm(disk: Disk): string[] {
 }
 
 function usbStick(path: string): string[] {
-  const drive = ['-drive', `file=${path},format=raw,if=none,id=stick,readonly=on`];
+  const drive = ['-drive', `file=${path},format=raw,if=none,id=stick`];
   return [...drive, '-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,removable=on'];
 }
 

@@ -71,7 +71,10 @@ async function atRest(step: Step, home: Moat): Promise<void> {
 
 /** Hundredths of a second of processor time of the whole appliance. */
 async function ticks(home: Moat): Promise<number> {
-  const pids = [home.process.child.pid ?? 0, ...(await home.status()).services.flatMap(({ pid }) => pid ?? [])];
+  const pids = [
+    home.process.child.pid ?? 0,
+    ...(await home.status()).services.flatMap(({ pid, sparePid }) => [pid, sparePid]),
+  ].filter((pid) => pid !== null);
   return pids.reduce((sum, pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
