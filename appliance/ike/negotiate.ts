@@ -2,18 +2,21 @@ import type { EspCipher } from '../lib/esp-sa.ts';
 import type { AdditionalKeyExchange, EspAlgorithms, IkeAlgorithms, IkeCipher, KeyExchange, Prf } from './api.ts';
 import { keyExchangeId, keyExchangeOf } from './crypto/key-exchange.ts';
 import type { IkeSuite } from './crypto/keys.ts';
-import { furtherKeyExchanges, protocols, transformTypes } from './numbers.ts';
+import { furtherKeyExchanges, protocols, transformIds, transformTypes } from './numbers.ts';
 import type { Proposal, Transform } from './wire/proposal.ts';
 
-/** Transform ids of RFC 7296 3.3.2, RFC 5282, RFC 7634. ChaCha20 has one key length and so no attribute. */
+/** RFC 5282, RFC 7634. ChaCha20 has one key length and so no attribute. */
 const cipherTransforms: Readonly<Record<IkeCipher, { readonly id: number; readonly keyLength: number | null }>> = {
-  'aes-128-gcm-16': { id: 20, keyLength: 128 },
-  'aes-256-gcm-16': { id: 20, keyLength: 256 },
-  'chacha20-poly1305': { id: 28, keyLength: null },
+  'aes-128-gcm-16': { id: transformIds.ENCR.ENCR_AES_GCM_16, keyLength: 128 },
+  'aes-256-gcm-16': { id: transformIds.ENCR.ENCR_AES_GCM_16, keyLength: 256 },
+  'chacha20-poly1305': { id: transformIds.ENCR.ENCR_CHACHA20_POLY1305, keyLength: null },
 };
-const prfIds: Readonly<Record<Prf, number>> = { 'hmac-sha2-256': 5, 'hmac-sha2-384': 6 };
-const noKeyExchange = 0;
-const noIntegrity = 0;
+const prfIds: Readonly<Record<Prf, number>> = {
+  'hmac-sha2-256': transformIds.PRF.PRF_HMAC_SHA2_256,
+  'hmac-sha2-384': transformIds.PRF.PRF_HMAC_SHA2_384,
+};
+const noKeyExchange = transformIds.KE.NONE;
+const noIntegrity = transformIds.INTEG.NONE;
 
 export interface EspSuite {
   readonly cipher: EspCipher;
@@ -24,7 +27,7 @@ export interface EspSuite {
 }
 
 /** The number of ML-KEM-768 among the key exchange methods. */
-export const additionalId = 36;
+export const additionalId = transformIds.KE.ML_KEM_768;
 
 type Additional = AdditionalKeyExchange | 'none';
 
@@ -73,6 +76,10 @@ function cipherTransform(cipher: IkeCipher): Transform {
   return transform('ENCR', cipherTransforms[cipher].id, cipherTransforms[cipher].keyLength);
 }
 
+function sequenceNumbers(extended: boolean): Transform {
+  return transform('ESN', extended ? transformIds.ESN.ESN : transformIds.ESN.NO_ESN);
+}
+
 function exchangeTransform(method: KeyExchange | 'none'): Transform {
   return transform('KE', method === 'none' ? noKeyExchange : keyExchangeId(method));
 }
@@ -101,7 +108,7 @@ export function offerEsp(algorithms: EspAlgorithms, spi: Uint8Array, withKeyExch
   const additional = withKeyExchange && !onlyNone ? additionalOf(algorithms) : (['none'] as const);
   const ways = additional.flatMap((method) => algorithms.esn.map((esn) => ({ method, esn })));
   return ways.map(({ method, esn }, i) => {
-    const transforms = [...ciphers, ...exchanges, transform('ESN', esn ? 1 : 0), ...additionalTransforms(method)];
+    const transforms = [...ciphers, ...exchanges, sequenceNumbers(esn), ...additionalTransforms(method)];
     return { number: i + 1, protocol: protocols.ESP, spi, transforms };
   });
 }
@@ -186,7 +193,7 @@ export function chooseEsp(
     const transforms = [
       cipherTransform(suite.cipher),
       ...(said ? [exchangeTransform(suite.keyExchange ?? 'none')] : []),
-      transform('ESN', suite.esn ? 1 : 0),
+      sequenceNumbers(suite.esn),
       ...additionalTransforms(suite.additionalKeyExchange ?? 'none'),
     ];
     const { number, protocol, spi } = proposal;
@@ -201,7 +208,7 @@ function chooseEspSuite(
   exchange: { readonly present: KeyExchange | null } | false,
 ): EspSuite | null {
   const cipher = allowed.ciphers.find((each) => offers(proposal, cipherTransform(each)));
-  const esn = allowed.esn.find((each) => offers(proposal, transform('ESN', each ? 1 : 0)));
+  const esn = allowed.esn.find((each) => offers(proposal, sequenceNumbers(each)));
   if (cipher === undefined || esn === undefined) return null;
   const none = { cipher, esn, keyExchange: null, additionalKeyExchange: null };
   if (!exchange) return none;

@@ -36,6 +36,16 @@ export const protocols = { none: 0, IKE: 1, AH: 2, ESP: 3 } as const;
 
 /** Transform types of RFC 7296 3.3.2. */
 export const transformTypes = { ENCR: 1, PRF: 2, INTEG: 3, KE: 4, ESN: 5, ADDKE1: 6 } as const;
+/** Transform ids by type, under the registry's names. */
+export const transformIds = {
+  ENCR: { ENCR_AES_GCM_16: 20, ENCR_CHACHA20_POLY1305: 28 },
+  PRF: { PRF_HMAC_SHA2_256: 5, PRF_HMAC_SHA2_384: 6 },
+  INTEG: { NONE: 0 },
+  /** Also of the additional key exchanges. */
+  KE: { NONE: 0, ECP_256: 19, CURVE25519: 31, ML_KEM_768: 36 },
+  ESN: { NO_ESN: 0, ESN: 1 },
+} as const;
+
 /** ADDKE2 to ADDKE7 (RFC 9370 2.2.1), of which moat offers none. */
 export const furtherKeyExchanges = [7, 8, 9, 10, 11, 12] as const;
 

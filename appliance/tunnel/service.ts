@@ -9,7 +9,6 @@ import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type Dataplane, type DataplaneEvent, openDataplane } from '../../native/index.ts';
 import type { LoadedConfig } from '../config/files.ts';
-import type { PeerConfig } from '../config/schema.ts';
 import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
 import { sourceAddressFor } from '../host/source-address.ts';
 import type { Assignment, Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
@@ -20,18 +19,16 @@ import { AssignedAddresses } from './assigned.ts';
 import { Calls } from './calls.ts';
 import { Collecting } from './collect.ts';
 import { crashSecret } from './crash-secret.ts';
-import { mtuStatus } from './mtu.ts';
+import { describeTunnel } from './describe.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
 import { RevocationLists } from './revocation.ts';
 import { movesFrom, Streams } from './roaming.ts';
-import { type PeerFacts, type TunnelStatus, tunnelStatus } from './status.ts';
-import { trafficOf } from './traffic.ts';
+import { Standing } from './standing.ts';
+import type { TunnelStatus } from './status.ts';
 
 /** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
 const aliveIntervalMs = 2000;
-/** Of a portal with thousands of boxes nobody reads more; what each carries stands with its peer. */
-const mostSasShown = 1000;
 /** How often a home looks for streams that broke off; a portal waits to be told. */
 const streamsIntervalMs = 250;
 const reopenMs = { first: 1000, longest: 30_000 } as const;
@@ -43,9 +40,7 @@ const endpointOptions = { cookieThreshold: 100, halfOpenLimit: 10_000 };
 export class TunnelService {
   readonly #log: Logger;
   readonly #streams = new Streams();
-  readonly #failures = new Map<string, NonNullable<PeerFacts['failure']>>();
-  /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
-  readonly #upSince = new Map<string, number>();
+  readonly #standing = new Standing();
   readonly #revocation: RevocationLists;
   readonly #collecting = new Collecting();
   readonly #assigned = new AssignedAddresses();
@@ -132,29 +127,14 @@ export class TunnelService {
   }
 
   status(): TunnelStatus {
-    const { now } = this.#env();
-    const sas = this.#dataplane?.saStats() ?? [];
-    const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
-    const tunnels = new Map(this.#dataplane?.tunnelStats().map((stats) => [stats.tunnel, stats]));
-    // Thousands of peers have thousands of SAs: nobody may look through all for each.
-    const sasByTunnel = Map.groupBy(sas, ({ tunnel }) => tunnel);
-    const tunnelOf = ({ name }: PeerConfig) => tunnels.get(ikeByPeer.get(name)?.children.at(-1)?.tunnel ?? -1);
-    return tunnelStatus({
-      now,
+    return describeTunnel({
+      now: this.#env().now,
       config: this.#loaded.config,
+      endpoint: this.#endpoint,
+      dataplane: this.#dataplane,
+      calls: this.#calls,
+      standing: this.#standing,
       problems: [this.#dataplaneProblem, this.#networkProblem].filter((problem) => problem !== null),
-      peers: this.#loaded.config.peers.map((config) => ({
-        config,
-        call: this.#calls.state(config.name),
-        failure: this.#failures.get(config.name) ?? null,
-        upSince: this.#upSince.get(config.name) ?? null,
-        traffic: trafficOf(tunnelOf(config)),
-        mtu: mtuStatus(tunnelOf(config), sasByTunnel.get(tunnelOf(config)?.tunnel ?? -1) ?? [], config.tooBig),
-        ike: ikeByPeer.get(config.name) ?? null,
-      })),
-      dataplane: this.#dataplane?.counters() ?? null,
-      securityAssociations: sas.length > mostSasShown ? [] : sas,
-      ikeDrops: this.#endpoint.counters(),
     });
   }
 
@@ -339,8 +319,7 @@ export class TunnelService {
     if (kind !== 'failed') this.#collecting.soon();
     switch (report.kind) {
       case 'childEstablished':
-        this.#failures.delete(report.peer);
-        if (!this.#upSince.has(report.peer)) this.#upSince.set(report.peer, performance.now());
+        this.#standing.up(report.peer, performance.now());
         this.#calls.established(report.peer, this.#env());
         return;
       case 'ikeClosed':
@@ -365,19 +344,16 @@ export class TunnelService {
     if (!config) return;
     // `replaced` is the end of an old SA whose successor is already there.
     if (failure === 'replaced') return;
-    this.#upSince.delete(peer);
+    this.#standing.down(peer);
     void this.#assigned.giveBack(peer, this.#loaded.config.tunnel.interface);
     // The call of the other gateway is under way.
     if (failure === 'redirected' && config.addresses.length > 0) return;
-    this.#failures.set(peer, {
-      failure,
-      facts: {
-        peer,
-        address: address ?? this.#calls.address(peer) ?? 'an unknown address',
-        localId: this.#loaded.config.identity.id,
-        remoteId: config.id,
-        detail,
-      },
+    this.#standing.failed(failure, {
+      peer,
+      address: address ?? this.#calls.address(peer) ?? 'an unknown address',
+      localId: config.localId ?? this.#loaded.config.identity.id,
+      remoteId: config.id,
+      detail,
     });
     this.#calls.lost(peer, failure, detail, this.#env());
     this.#arm();

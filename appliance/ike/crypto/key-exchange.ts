@@ -3,6 +3,7 @@ import { concat } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
 import { ownedOctets, Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
+import { transformIds } from '../numbers.ts';
 import { rawPrivateKey, rawPublicKey } from './raw-key.ts';
 
 /** One ephemeral key of ours. `agree` returns null for a public value that no honest peer sends. */
@@ -21,8 +22,8 @@ interface Method {
 }
 
 const methods: Readonly<Record<KeyExchange, Method>> = {
-  x25519: { id: 31, publicLength: 32, generate: generateX25519 },
-  ecp256: { id: 19, publicLength: 64, generate: generateEcp256 },
+  x25519: { id: transformIds.KE.CURVE25519, publicLength: 32, generate: generateX25519 },
+  ecp256: { id: transformIds.KE.ECP_256, publicLength: 64, generate: generateEcp256 },
 };
 const byId = new Map<number, KeyExchange>(
   Object.entries(methods).map(([name, method]) => [method.id, name as KeyExchange]),

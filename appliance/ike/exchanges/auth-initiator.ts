@@ -50,7 +50,7 @@ export function beginAuth(agreement: Agreement, place: Place, turn: Turn): AuthS
   const mixed = ppkKeys(peer, channel);
   const proofs = proofsOf(agreement, place, mixed);
   if (proofs === null) return unprovable(peer, { channel, mixed, path }, turn);
-  const childSpi = peer.childless === true && channel.childless ? null : turn.world.newEspSpi(turn);
+  const childSpi = beginsChildless(peer, channel) ? null : turn.world.newEspSpi(turn);
   const payloads: Payload[] = [
     { type: 'IDi', body: identificationOf(peer.localId) },
     ...(channel.resumed ? [] : certificatePayloads(peer.localAuth)),
@@ -69,6 +69,11 @@ export function beginAuth(agreement: Agreement, place: Place, turn: Turn): AuthS
   const retry = { ...firstRetry(turn, newSaSeconds), giveUpAt: state.sent.retry.giveUpAt };
   const sent = { datagrams, messageId, path, retry };
   return { name: 'authSent', peer, channel, path, nat, nonces, initAnswer, intAuth, childSpi, ppkKeys: mixed, sent };
+}
+
+/** RFC 6023. Who asks for an address gets it with the child SA. */
+function beginsChildless({ childless, requests = [] }: Peer, channel: Channel): boolean {
+  return childless === true && channel.childless && requests.length === 0;
 }
 
 const initialContact: Payload = { type: 'N', body: notifyOf('INITIAL_CONTACT') };

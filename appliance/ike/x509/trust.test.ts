@@ -111,6 +111,18 @@ test('authorities: who is one, how deep, for which names', () => {
   assert.match(verdict({ chain: [elsewhere, bound], as: { kind: 'fqdn', value: 'x.acme.example' } }), /^name/);
 });
 
+test('the very certificate of a peer may be trusted, also one that signed itself; its time counts all the same', () => {
+  const own = issue(
+    { subject: 'CN=gw', key: newKey('p256'), dns: ['gw.acme.example'], notAfter: Date.UTC(2027, 0) },
+    null,
+  );
+  const trust = new Trust({ authorities: [own.der], revocation: 'required' });
+  assert.equal(trust.judge([own.der], identificationOf(fqdn), now), null);
+  assert.equal(trust.judge([own.der], identificationOf(fqdn), Date.UTC(2028, 0))?.reason, 'time');
+  const copy = issue({ subject: 'CN=gw', key: newKey('p256'), dns: ['gw.acme.example'] }, null);
+  assert.equal(trust.judge([copy.der], identificationOf(fqdn), now)?.reason, 'untrusted');
+});
+
 test('purpose: key usage, extended key usage, critical extensions', () => {
   assert.match(verdict({ chain: [below(root, { keyUsage: '20' })] }), /^purpose: .* may not be used for signatures/);
   assert.equal(verdict({ chain: [below(root, { keyUsage: '80' })] }), 'good');
