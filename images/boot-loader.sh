@@ -9,11 +9,11 @@ make_boot_loader() {
     pc)
       in_tools grub-mkimage -O i386-pc -o "/build/$arch/grub/core.img" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules biosdisk
       in_tools grub-mkimage -O x86_64-efi -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules efi_gop
-      cp "$build/tools/usr/lib/grub/i386-pc/boot.img" "$out/grub/"
+      cp "$build/tools-$arch/usr/lib/grub/i386-pc/boot.img" "$out/grub/"
       efi_name=BOOTX64.EFI
       ;;
     arm64-efi)
-      in_tools grub-mkimage -O arm64-efi -d "/build/$arch/grub-modules/arm64-efi" -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' \
+      in_tools grub-mkimage -O arm64-efi -d "/build/$arch/kernel/usr/lib/grub/arm64-efi" -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' \
         -c /tree/images/grub/embedded.cfg $modules efi_gop
       efi_name=BOOTAA64.EFI
       ;;

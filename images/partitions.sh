@@ -39,6 +39,10 @@ make_config() {
   touch -d "@$SOURCE_DATE_EPOCH" "$out/moat.toml" "$out/READ-ME.txt"
   into_fat "$image" "$out/moat.toml" moat.toml
   into_fat "$image" "$out/READ-ME.txt" READ-ME.txt
+  [ -n "$token" ] || return 0
+  cp "$token" "$out/moat-enroll.txt"
+  touch -d "@$SOURCE_DATE_EPOCH" "$out/moat-enroll.txt"
+  into_fat "$image" "$out/moat-enroll.txt" moat-enroll.txt
 }
 
 # GRUB writes its environment only into a file of a file system it knows; the box writes the same octets without mounting

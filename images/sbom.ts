@@ -10,6 +10,15 @@ interface Component {
   readonly licenses?: readonly { readonly license: { readonly name: string } }[];
 }
 
+interface Locked {
+  readonly version?: string;
+  readonly license?: string;
+}
+
+interface Lock {
+  readonly packages: Readonly<Record<string, Locked>>;
+}
+
 export interface Contents {
   /** Lines `name version architecture`. */
   readonly debian: string;
@@ -20,7 +29,8 @@ export interface Contents {
 }
 
 export function sbom({ debian, npm, top, product }: Contents): object {
-  const components = [...debianComponents(debian), ...npm.map((folder) => npmComponent(join(top, folder)))];
+  const { packages } = JSON.parse(readFileSync(join(top, 'package-lock.json'), 'utf8')) as Lock;
+  const components = [...debianComponents(debian), ...npm.map((folder) => npmComponent(folder, packages))];
   return {
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
@@ -44,9 +54,10 @@ function debianComponents(lines: string): Component[] {
     });
 }
 
-function npmComponent(folder: string): Component {
-  const found = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>;
-  const { name = '', version = '', license } = found;
+/** From the lock, not from the folders: Node for another processor is not installed here. */
+function npmComponent(folder: string, locked: Readonly<Record<string, Locked>>): Component {
+  const { version = '', license } = locked[folder] ?? {};
+  const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
   const purl = `pkg:npm/${name.replace('@', '%40')}@${version}`;
   return { type: 'library', name, version, purl, ...(license ? { licenses: [{ license: { name: license } }] } : {}) };
 }

@@ -2,6 +2,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { resetOrder } from '../rootfs/box/reset-order.ts';
 
 const ownKey = join(import.meta.dirname, '../.build/image/signing.key');
 
@@ -17,6 +18,7 @@ export function signingKey(): KeyObject {
   return createPrivateKey(readFileSync(path));
 }
 
-if (process.argv[2] === 'public') {
-  process.stdout.write(createPublicKey(signingKey()).export({ type: 'spki', format: 'pem' }));
-}
+const [task, subject] = process.argv.slice(2);
+if (task === 'public') process.stdout.write(createPublicKey(signingKey()).export({ type: 'spki', format: 'pem' }));
+// The file `moat-reset` for a stick; `subject` is the public key of the one box that is to forget everything.
+if (task === 'reset' && subject !== undefined) process.stdout.write(resetOrder(subject, signingKey()));

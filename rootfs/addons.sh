@@ -1,11 +1,15 @@
 # Sourced by rootfs/build: compiles the addons in the room of tools, against the libc and libstdc++ of the box.
 
+compiler=g++ strip=strip
+[ "$arch" != arm64 ] || compiler=aarch64-linux-gnu-g++ strip=aarch64-linux-gnu-strip
+
 make_addons() {
-  local tree=$out/addons compiler=g++ strip=strip
-  [ "$arch" = arm64 ] && compiler=aarch64-linux-gnu-g++ strip=aarch64-linux-gnu-strip
+  local tree=$out/addons
   rm -rf "$tree"; mkdir -p "$tree"
   (cd "$top" && git ls-files native | tar -cf - -T -) | tar -xf - -C "$tree"
-  ln -s /tree/node_modules "$tree/node_modules"
+  mkdir -p "$tree/node_modules"
+  ln -s /tree/node_modules/node-addon-api "$tree/node_modules/node-addon-api"
+  ln -s "$node_inside" "$tree/node_modules/$node_package"
   local folder target
   for target in native:addon native/lan:lan; do
     folder=${target%:*}

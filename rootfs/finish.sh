@@ -8,12 +8,16 @@ product=$root/usr/lib/moat
 
 say 'copying kernel modules, appliance and addon'
 cp -a "$out/kernel/usr/lib/modules" "$root/usr/lib/"
+# The slot is compressed as a whole: unpacking a driver twice costs a small processor seconds at every start.
+find "$root/usr/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 
 mkdir -p "$product/node_modules/.bin"
-(cd "$top" && git ls-files appliance rootfs/box 'native/*.ts' package.json | grep -v '\.test\.ts$' | tar -cf - -T -) | tar -xf - -C "$product"
+install -D -m 755 "$top/appliance/bin/moat" "$product/appliance/bin/moat"
+install -m 644 "$top/package.json" "$product/package.json"
 make_addons
-cp "$top/node_modules/node-linux-$node_arch/bin/node" "$product/node_modules/.bin/node"
-"$top/node_modules/.bin/node" "$top/rootfs/runtime-packages.ts" | while read -r package; do
+in_tools "$strip" --strip-all -o "/build/$arch/root/usr/lib/moat/node_modules/.bin/node" "$node_inside/bin/node"
+"$top/node_modules/.bin/node" "$top/rootfs/compile.ts" "$product" >"$out/outside.txt" || fail 'the box'"'"'s programs do not compile'
+"$top/node_modules/.bin/node" "$top/rootfs/runtime-packages.ts" $(cat "$out/outside.txt") | while read -r package; do
   mkdir -p "$product/$(dirname "$package")"
   cp -a "$top/$package" "$product/$(dirname "$package")/"
 done
@@ -27,7 +31,7 @@ cp -a "$top/rootfs/overlay/." "$root/"
 chroot "$root" systemd-sysusers >/dev/null 2>&1 || fail 'systemd-sysusers failed in the root'
 chroot "$root" systemctl --quiet mask getty.target chrony.service ssh.service ssh.socket systemd-timesyncd.service >/dev/null 2>&1 || true
 chroot "$root" systemctl --quiet enable systemd-networkd.service moat-prepare.service moat-early-firewall.service moat.service moat-health.service \
-  moat-console.service moat-ssh.service 2>/dev/null
+  moat-console.service moat-ssh.service moat-follow.path moat-follow.service 2>/dev/null
 ln -sfn /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 chroot "$root" passwd --quiet --lock root
 while read -r line; do

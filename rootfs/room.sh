@@ -32,14 +32,15 @@ bootstrap() {
     "deb [$signed] $security trixie-security main"
 }
 
-# The tools, made again only when their list changes.
+# The tools (a room for each processor that is built for, because of the compilers), made again only when their list changes.
 make_tools() {
-  local mark=$build/tools/.list
-  cmp -s "$top/rootfs/tools.txt" "$mark" && return
+  local room=$build/tools-$arch lists=("$top/rootfs/tools.txt")
+  [ ! -e "$top/rootfs/tools.$arch.txt" ] || lists+=("$top/rootfs/tools.$arch.txt")
+  cat "${lists[@]}" | cmp -s - "$room/.list" && return
   say 'making the room of tools (Debian 13)'
-  rm -rf "$build/tools"
-  bootstrap essential amd64 "$(names_of "$top/rootfs/tools.txt")" "$build/tools"
-  cp "$top/rootfs/tools.txt" "$mark"
+  rm -rf "$room"
+  bootstrap essential amd64 "$(for list in "${lists[@]}"; do names_of "$list"; done | paste -sd,)" "$room"
+  cat "${lists[@]}" >"$room/.list"
 }
 
 # in_tools COMMAND...: runs it in the room of tools, with the build folder at /build and the tree at /tree.
@@ -48,5 +49,5 @@ in_tools() {
     mkdir -p "$1/build" "$1/tree"
     mount --bind "$2" "$1/build" && mount --bind "$3" "$1/tree" && mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"
     root=$1; shift 3; exec chroot "$root" /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' \
-    in_tools "$build/tools" "$build" "$top" "$@"
+    in_tools "$build/tools-$arch" "$build" "$top" "$@"
 }

@@ -1,4 +1,7 @@
-/** Prints the npm packages that the box needs (folders below the tree): what its sources import, and what those depend on. */
+/**
+ * Prints the npm packages that the box needs (folders below the tree): what its sources import, and what those depend on.
+ * Usage: runtime-packages.ts [NAME...]; with names only these and what they depend on.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
@@ -37,9 +40,12 @@ function resolveFrom(folder: string, name: string, locked: Readonly<Record<strin
 const { packages } = JSON.parse(readFileSync(join(top, 'package-lock.json'), 'utf8')) as {
   packages: Record<string, Locked>;
 };
-const names = globSync(sources, { cwd: top })
-  .filter((path) => !path.endsWith('.test.ts'))
-  .flatMap(imported);
+const wanted = process.argv.slice(2);
+const inSources = () =>
+  globSync(sources, { cwd: top })
+    .filter((path) => !path.endsWith('.test.ts'))
+    .flatMap(imported);
+const names = wanted.length > 0 ? wanted : inSources();
 const found = new Set<string>();
 const pending = [...new Set(names)].map((name) => resolveFrom('', name, packages));
 for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {

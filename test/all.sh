@@ -31,6 +31,7 @@ for sanitizer in asan ubsan tsan; do
   step "data plane: unit tests under $sanitizer" alone make -s -C native $jobs $sanitizer
 done
 step 'data plane: every parser fuzzed for 10 s' make -s -C native $jobs fuzz SECONDS=10
+step 'data plane: no dearer than it was, in instructions' $node test/bench/main.ts instructions
 step 'data plane: two of them in two namespaces' $node --test 'native/**/*.test.ts'
 step 'routes into the tunnel, in a kernel of their own' unshare -n $node --test test/host/network.root.test.ts
 step 'the lab itself, and its foreign peers' bash test/lab/test.sh

@@ -1,8 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import { concat, Writer } from '../lib/bytes.ts';
+import { timingSafeEqual } from 'node:crypto';
+import { concat } from '../lib/bytes.ts';
 import type { Env } from '../lib/env.ts';
 import { parseIp } from '../lib/ip.ts';
 import type { Endpoint } from '../lib/net.ts';
+import { hmac } from './crypto/hmac.ts';
 
 /** How long one secret is used; a cookie lives between one and two of these. */
 const secretMilliseconds = 60_000;
@@ -49,8 +50,7 @@ export interface CookieClaim {
 }
 
 function cookie(version: number, secret: Uint8Array, claim: CookieClaim): Uint8Array {
-  const port = new Writer().u16(claim.from.port).finish();
-  const mac = createHmac('sha256', secret);
-  mac.update(claim.nonce).update(parseIp(claim.from.address)).update(port).update(claim.spiInitiator);
-  return concat(Uint8Array.of(version), new Uint8Array(mac.digest()));
+  const port = Uint8Array.of(claim.from.port >> 8, claim.from.port);
+  const mac = hmac('sha256', secret, claim.nonce, parseIp(claim.from.address), port, claim.spiInitiator);
+  return concat(Uint8Array.of(version), mac);
 }

@@ -1,11 +1,11 @@
 import type { InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
-import type { Peer, QuantumSafety } from './api.ts';
+import type { Assignment, Peer, QuantumSafety } from './api.ts';
 import type { ChildKeys } from './crypto/keys.ts';
 import type { ChildFeatures } from './features.ts';
 import type { Nat } from './nat.ts';
 import type { EspSuite } from './negotiate.ts';
-import { between } from './retransmit.ts';
+import { between, lifeOf } from './retransmit.ts';
 import type { Channel } from './states.ts';
 import { report, type Turn } from './turn.ts';
 
@@ -22,14 +22,21 @@ export type ChildPhase =
   | 'deleteWanted'
   | 'deleting';
 
-export interface Child {
+/** What a child SA is by the exchange that made it. */
+export interface ChildTerms {
   readonly tunnel: number;
+  /** Which of the peer's policies it serves (`policies.ts`). */
+  readonly policy: number;
   readonly spiIn: number;
   readonly spiOut: number;
   readonly suite: EspSuite;
-  readonly quantumSafe: QuantumSafety | null;
   readonly local: readonly Selector[];
   readonly remote: readonly Selector[];
+  readonly rekeys: number;
+}
+
+export interface Child extends ChildTerms {
+  readonly quantumSafe: QuantumSafety | null;
   /** False for one that lost a collision: the data plane never sees it. */
   readonly installed: boolean;
   readonly aggfrag: boolean;
@@ -39,7 +46,6 @@ export interface Child {
   readonly rekeyAt: number;
   readonly hardAt: number;
   readonly retireAt: number;
-  readonly rekeys: number;
 }
 
 /**
@@ -53,12 +59,17 @@ export interface Family {
   heir: string | null;
   children: readonly Child[];
   lingering: readonly { readonly spi: number; readonly at: number }[];
-  /** When a new child is asked for after the last one went. */
+  /** What one end has given the other (RFC 7296 2.19), and the selectors of the addresses, by the side that has them. */
+  assignment: Assignment | null;
+  assigned: { readonly local: readonly Selector[]; readonly remote: readonly Selector[] };
+  /** From when on the caller asks for child SAs that are missing. */
   recreateAt: number;
 }
 
 export function newFamily(owner: string): Family {
-  return { owner, heir: null, children: [], lingering: [], recreateAt: Number.POSITIVE_INFINITY };
+  const assigned = { local: [], remote: [] };
+  const recreateAt = Number.NEGATIVE_INFINITY;
+  return { owner, heir: null, children: [], lingering: [], assignment: null, assigned, recreateAt };
 }
 
 /** What `install` needs of an IKE SA. */
@@ -70,18 +81,12 @@ export interface Host {
   readonly family: Family;
 }
 
-export interface NewChild {
-  readonly tunnel: number;
-  readonly spiIn: number;
-  readonly spiOut: number;
-  readonly suite: EspSuite;
-  readonly local: readonly Selector[];
-  readonly remote: readonly Selector[];
+/** One that is about to be installed. */
+export interface NewChild extends ChildTerms {
   readonly features: ChildFeatures;
   readonly keys: ChildKeys;
   /** We began the exchange that made it. */
   readonly initiator: boolean;
-  readonly rekeys: number;
   readonly activate: OutboundSa['activate'];
 }
 
@@ -101,12 +106,11 @@ export function addLostChild(host: Host, child: NewChild, turn: Turn): void {
 }
 
 function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): void {
-  const { tunnel, spiIn, spiOut, suite, local, remote, rekeys } = child;
-  const life = host.peer.lifetimes.childRekeySeconds * 1000;
+  const { tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys } = child;
+  const { childRekeySeconds, keySeconds } = host.peer.lifetimes;
   const times = {
     createdAt: turn.now,
-    rekeyAt: turn.now + life * between(0.9, 1, turn.random),
-    hardAt: turn.now + life * 1.25,
+    ...lifeOf(childRekeySeconds, keySeconds, turn),
     retireAt: Number.POSITIVE_INFINITY,
   };
   const encapsulation = encapsulationOf(host, turn);
@@ -117,18 +121,10 @@ function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): v
     aggfrag,
     encapsulation,
     quantumSafe: suite.additionalKeyExchange ?? host.channel.quantumSafe,
-    tunnel,
-    spiIn,
-    spiOut,
-    suite,
-    local,
-    remote,
-    rekeys,
-    phase,
+    ...{ tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys, phase },
     ...times,
   };
   host.family.children = [...host.family.children, added];
-  host.family.recreateAt = Number.POSITIVE_INFINITY;
 }
 
 function directions(host: Host, child: NewChild, turn: Turn): { inbound: InboundSa; outbound: OutboundSa } {

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { CookieJar } from './cookie.ts';
 import { refuse } from './exchanges/sa-init.ts';
-import { notifyTypes } from './numbers.ts';
-import type { Incoming } from './states.ts';
+import type { Raw } from './sa.ts';
 import type { Turn } from './turn.ts';
+import { peekInit } from './wire/message.ts';
 import { notifyOf } from './wire/notify.ts';
-import { find, notifies } from './wire/payloads.ts';
 
 /** As long as a half-open SA lives; later the same message is a new attempt. */
 const rememberedMilliseconds = 30_000;
@@ -36,17 +35,19 @@ export class Gate {
     }
   }
 
-  /** False: the message was dropped, or answered with a cookie that the initiator has to bring back (RFC 7296 2.6). */
-  admits(message: Incoming, halfOpen: number, turn: Turn): boolean {
+  /**
+   * False: the message was dropped, or answered with a cookie that the initiator has to bring back (RFC 7296 2.6). It is not decoded
+   * yet: of most in a flood nothing else is ever wanted than the nonce.
+   */
+  admits(message: Raw, halfOpen: number, turn: Turn): boolean {
     const { options } = turn.world;
     if (halfOpen >= options.halfOpenLimit) return this.#deny('halfOpenLimit', turn);
     if (halfOpen < options.cookieThreshold) return true;
-    const nonce = find(message.payloads, 'Nonce');
-    if (nonce === null) return false;
+    const { nonce, cookie } = peekInit(message.header, message.bytes);
+    if (nonce === null) return this.#deny('malformed', turn);
     const claim = { nonce, from: message.path.remote, spiInitiator: message.header.spiInitiator };
-    const presented = notifies(message.payloads).find(({ notify }) => notify === notifyTypes.COOKIE);
-    if (presented && this.#jar.isRight(presented.data, claim, turn)) return true;
-    refuse(message, notifyOf('COOKIE', this.#jar.make(claim, turn)), turn);
+    if (cookie !== null && this.#jar.isRight(cookie, claim, turn)) return true;
+    refuse({ ...message, payloads: [] }, notifyOf('COOKIE', this.#jar.make(claim, turn)), turn);
     return this.#deny('cookieDemanded', turn);
   }
 
@@ -57,7 +58,7 @@ export class Gate {
 }
 
 function digest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64');
+  return hash('sha256', bytes, 'base64');
 }
 
 /** At most `perSecond` of something: answers to strangers, reports about them. */

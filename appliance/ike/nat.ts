@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { sameBytes, Writer } from '../lib/bytes.ts';
 import { parseIp } from '../lib/ip.ts';
 import type { Endpoint, Path } from '../lib/net.ts';
@@ -21,7 +21,7 @@ export const addressHashLength = 20;
 function addressHash(spis: Spis, endpoint: Endpoint): Uint8Array {
   const writer = new Writer().bytes(spis.spiInitiator).bytes(spis.spiResponder);
   writer.bytes(parseIp(endpoint.address)).u16(endpoint.port);
-  return new Uint8Array(createHash('sha1').update(writer.finish()).digest());
+  return new Uint8Array(hash('sha1', writer.finish(), 'buffer'));
 }
 
 /** With `pretend`, 20 octets of chance in place of our own address: the peer takes us to be behind a NAT. */

@@ -1,5 +1,7 @@
 import { concat, sameBytes } from '../lib/bytes.ts';
-import type { IkeAlgorithms, LocalAuth, Peer, Ppk, RemoteAuth } from './api.ts';
+import type { Selector } from '../lib/net.ts';
+import type { ChildPolicy, IkeAlgorithms, LocalAuth, Peer, Ppk, RemoteAuth } from './api.ts';
+import { policiesOf } from './policies.ts';
 import { sameSelector } from './selectors.ts';
 import { type Identification, identificationOf, identityKey } from './wire/identification.ts';
 
@@ -77,17 +79,21 @@ const maxAlgorithmSets = 16;
 
 /** Whether a change leaves the SAs of the peer valid: same identities, same keys, same selectors. */
 export function sameTrust(a: Peer, b: Peer): boolean {
-  const selectors = (peer: Peer) => [...peer.localSelectors, ...peer.remoteSelectors];
-  const [ours, theirs] = [selectors(a), selectors(b)];
+  const [ours, theirs] = [policiesOf(a), policiesOf(b)];
   return (
-    a.localSelectors.length === b.localSelectors.length &&
     ours.length === theirs.length &&
-    ours.every((each, i) => sameSelector(each, theirs[i] ?? each)) &&
+    ours.every((each, i) => samePolicy(each, theirs[i] ?? each)) &&
     JSON.stringify([a.localId, a.remoteId]) === JSON.stringify([b.localId, b.remoteId]) &&
     sameAuth(a.localAuth, b.localAuth) &&
     sameAuth(a.remoteAuth, b.remoteAuth) &&
     samePpk(a.ppk, b.ppk)
   );
+}
+
+function samePolicy(a: ChildPolicy, b: ChildPolicy): boolean {
+  const same = (one: readonly Selector[], other: readonly Selector[]) =>
+    one.length === other.length && one.every((each, i) => sameSelector(each, other[i] ?? each));
+  return same(a.localSelectors, b.localSelectors) && same(a.remoteSelectors, b.remoteSelectors);
 }
 
 function sameAuth(a: LocalAuth | RemoteAuth, b: LocalAuth | RemoteAuth): boolean {

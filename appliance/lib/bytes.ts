@@ -6,12 +6,10 @@ export class DecodeError extends Error {
 /** Reads big-endian fields off a fixed slice; running out throws `DecodeError`, so codecs check no lengths. */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get remaining(): number {
@@ -19,19 +17,21 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#at(this.#take(1));
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2));
+    const at = this.#take(2);
+    return (this.#at(at) << 8) | this.#at(at + 1);
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4));
+    const at = this.#take(4);
+    return ((this.#at(at) << 24) | (this.#at(at + 1) << 16) | (this.#at(at + 2) << 8) | this.#at(at + 3)) >>> 0;
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8));
+    return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
   }
 
   /** A copy, so that nothing keeps a received datagram alive or sees it change. */
@@ -54,6 +54,11 @@ export class Reader {
     this.#take(length);
   }
 
+  /** A view would cost more than most of what is read. */
+  #at(index: number): number {
+    return this.#bytes[index] ?? 0;
+  }
+
   #take(length: number): number {
     const start = this.#offset;
     if (length < 0 || length > this.remaining) {
@@ -66,8 +71,8 @@ export class Reader {
 
 /** Collects big-endian fields; lengths that depend on what follows are filled in by `patchU16`. */
 export class Writer {
-  #bytes = new Uint8Array(256);
-  #view = new DataView(this.#bytes.buffer);
+  // The engine keeps so few octets in its own heap, where they cost next to nothing; most of what is written is that short.
+  #bytes = new Uint8Array(64);
   #length = 0;
 
   get length(): number {
@@ -76,26 +81,21 @@ export class Writer {
 
   u8(value: number): this {
     const at = this.#grow(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
     return this;
   }
 
   u16(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, value);
-    return this;
+    return this.#put16(this.#grow(2), value);
   }
 
   u32(value: number): this {
     const at = this.#grow(4);
-    this.#view.setUint32(at, value);
-    return this;
+    return this.#put16(at, value >>> 16).#put16(at + 2, value);
   }
 
   u64(value: bigint): this {
-    const at = this.#grow(8);
-    this.#view.setBigUint64(at, value);
-    return this;
+    return this.u32(Number(value >> 32n)).u32(Number(value & 0xffff_ffffn));
   }
 
   bytes(octets: Uint8Array): this {
@@ -104,19 +104,31 @@ export class Writer {
     return this;
   }
 
+  /** @throws {RangeError} when nothing was written there. */
   patchU16(at: number, value: number): this {
-    this.#view.setUint16(at, value);
-    return this;
+    return this.#put16(this.#written(at, 2), value);
   }
 
+  /** @throws {RangeError} when nothing was written there. */
   patchU32(at: number, value: number): this {
-    this.#view.setUint32(at, value);
-    return this;
+    this.#written(at, 4);
+    return this.#put16(at, value >>> 16).#put16(at + 2, value);
   }
 
   /** The collected octets, as a copy of their own. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
+  }
+
+  #put16(at: number, value: number): this {
+    this.#bytes[at] = value >>> 8;
+    this.#bytes[at + 1] = value;
+    return this;
+  }
+
+  #written(at: number, length: number): number {
+    if (at < 0 || at + length > this.#length) throw new RangeError(`nothing is written at ${at}`);
+    return at;
   }
 
   #grow(length: number): number {
@@ -126,7 +138,6 @@ export class Writer {
       const larger = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
       larger.set(this.#bytes);
       this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
     }
     return at;
   }

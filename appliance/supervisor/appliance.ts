@@ -30,6 +30,8 @@ const newestLines = 500;
 export interface ApplianceOptions {
   readonly configFile: string;
   readonly stateDirectory: string;
+  /** A sentence while the box waits for its portal's configuration. */
+  readonly enrolling?: () => string | null;
   readonly log: Logger;
   readonly sink: LogSink;
 }
@@ -188,6 +190,8 @@ export class Appliance implements Managed {
 
   #configProblem(): string | null {
     if (this.#fileProblem === null) return this.#configurations.problem();
+    const enrolling = this.#options.enrolling?.() ?? null;
+    if (enrolling !== null) return enrolling;
     const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
     const problem = this.#fileProblem.replaceAll('\n', '; ');
     return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
@@ -255,6 +259,11 @@ export class Appliance implements Managed {
 
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
+    // A portal has no LAN whose names anybody could miss, but thousands of boxes to describe: once is enough.
+    if (this.#loaded?.config.role === 'portal' && this.#why !== '') {
+      if (this.#configurations.status().state === 'settled') this.#services.remember();
+      return;
+    }
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
     const wan = this.#wan(status);

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { sql } from 'kysely';
-import { addRecord, archiveRecord, setRecord } from '../facts/fleet.ts';
+import { addRecord, archiveRecord, renumberSite, setRecord } from '../facts/fleet.ts';
 import { type Kind, type KindName, kinds } from '../facts/kinds.ts';
 import { type FactRecord, type Row, rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
@@ -33,6 +33,7 @@ export function addRecordCommands(program: Command): void {
     addCommand(group, kind, fields);
     setCommand(group, kind, fields);
     listCommand(group, kind);
+    if (name === 'site') renumberCommand(group);
     group
       .command('show')
       .argument('<name>', labelHint(kind))
@@ -48,6 +49,18 @@ export function addRecordCommands(program: Command): void {
         );
       });
   }
+}
+
+function renumberCommand(group: Command): void {
+  group
+    .command('renumber')
+    .argument('<name>', 'CUSTOMER/NAME')
+    .description('addresses of another pool instead of those of the same family that it has')
+    .requiredOption('--pool <name>')
+    .option('--preview', 'show what would change, and change nothing')
+    .action(async (label: string, { pool }: { pool: string }, command: Command) => {
+      await changeAndShow(contextOf(command), `renumber ${label}`, (to) => renumberSite(to, label, pool));
+    });
 }
 
 function fieldOptions(command: Command, kind: Kind, fields: readonly string[]): Command {

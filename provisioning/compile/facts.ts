@@ -101,8 +101,11 @@ async function rangesOf(queries: Queries, siteIds: readonly number[]): Promise<M
   if (siteIds.length === 0) return found;
   const rows = await queries
     .selectFrom('ranges')
+    .innerJoin('sites', 'sites.id', 'ranges.siteId')
     .select(['siteId', 'prefix'])
     .where('siteId', 'in', siteIds)
+    // An archived site keeps what it had; a site in use has given its archived ranges up.
+    .where(({ eb, or }) => or([eb('ranges.archivedAt', 'is', null), eb('sites.archivedAt', 'is not', null)]))
     .orderBy('poolId')
     .execute();
   for (const { siteId, prefix } of rows) found.set(siteId, [...(found.get(siteId) ?? []), prefix]);

@@ -6,7 +6,15 @@ import { firstFacts, request } from '../testing/facts.ts';
 import { type ChangeRequest, change } from './change.ts';
 import type { Edit } from './edit.ts';
 import { addCode, announceKey, codeFrom, enrolByCode, enrolByFactoryKey, hashOfCode, promoteKey } from './enrolment.ts';
-import { addFactoryKey, addRecord, archiveRecord, redirectDevice, revokeDevice, setRecord } from './fleet.ts';
+import {
+  addFactoryKey,
+  addRecord,
+  archiveRecord,
+  redirectDevice,
+  renumberSite,
+  revokeDevice,
+  setRecord,
+} from './fleet.ts';
 import { purge } from './purge.ts';
 import { Refusal } from './refusal.ts';
 import { listRevisions, revisionDifferences, undoRevision } from './revisions.ts';
@@ -116,6 +124,21 @@ onBoth('a pool that is used up says so; what is purged can be given again', asyn
   await addHome(database, 'c');
   assert.equal((await compiled(database, 'c')).config.tunnel.networks[2], '10.9.0.0/31');
 });
+
+onBoth(
+  'a site is renumbered: a range of the same family goes, the other stays, and undo brings it back',
+  async (database) => {
+    await firstFacts(database);
+    await addHome(database, 'home-1');
+    const networks = async () => (await compiled(database, 'home-1')).config.tunnel.networks;
+    const before = await networks();
+    await edit(database, (to) => addRecord(to, 'pool', { name: 'second', prefix: '10.200.0.0/16', siteLength: 24 }));
+    const { revision } = await edit(database, (to) => renumberSite(to, 'acme/home-1', 'second'));
+    assert.deepEqual(await networks(), ['fd77::/64', '10.200.0.0/24']);
+    await edit(database, (to) => undoRevision(to, revision ?? 0));
+    assert.deepEqual(await networks(), before);
+  },
+);
 
 onBoth('every change can be undone, unless that would lose a later one', async (database) => {
   await firstFacts(database);

@@ -1,5 +1,6 @@
 /** The changes that people make, in the words they use: add a device, revoke it, send it to another portal. */
 import { sql } from 'kysely';
+import { familyOf, parsePrefix } from '../../appliance/lib/ip.ts';
 import type { Edit } from './edit.ts';
 import { type KindName, kinds } from './kinds.ts';
 import { addPool, assignRange, poolShape } from './pools.ts';
@@ -35,6 +36,19 @@ async function addRange(edit: Edit, record: FactRecord): Promise<number> {
   if (pool.archivedAt !== null || site.archivedAt !== null) refuse('', 'pool or site is archived', 'conflict');
   await assignRange(edit, poolShape(pool), site);
   return site.id;
+}
+
+/** Gives a site a range of another pool, in the place of those of the same family. @throws {Refusal} */
+export async function renumberSite(edit: Edit, site: string, pool: string): Promise<void> {
+  const { id } = await edit.named('site', site);
+  const shape = poolShape(await edit.named('pool', pool));
+  const query = sql<Row>`select * from ranges where site_id = ${id} and archived_at is null order by id`;
+  const { rows } = await query.execute(edit.tx);
+  await addRange(edit, { pool, site });
+  for (const range of rows) {
+    const same = familyOf(parsePrefix(String(range.prefix)).address) === familyOf(parsePrefix(shape.prefix).address);
+    if (same) await edit.archive('range', range);
+  }
 }
 
 /** Before the record's schema has been asked. @throws {Refusal} */

@@ -41,7 +41,6 @@ export function operatorApp(parts: OperatorApiParts): express.Express {
   app.set('query parser', 'simple');
   app.use((request, response, next) => guard(parts.settings, request, response, next));
   app.use(express.static(webFolder, { index: 'index.html', extensions: [], dotfiles: 'deny', redirect: false }));
-  app.use('/api', express.json({ limit: '32mb', strict: true, type: () => true }));
   addLogin(app, parts);
   for (const route of routes) addRoute(app, parts, route);
   app.use((_request: Request, response: Response) => void response.status(404).json({ error: 'notFound' }));
@@ -83,7 +82,7 @@ const loginBody = z.strictObject({
 function addLogin(app: express.Express, { database, log, now }: OperatorApiParts): void {
   const byAddress = new Buckets({ burst: 20, perSecond: 0.2 });
   const byName = new Buckets({ burst: 8, perSecond: 0.05 });
-  app.post('/api/login', async (request, response) => {
+  app.post('/api/login', jsonBody('4kb'), async (request, response) => {
     const given = parseOrRefuse(loginBody, request.body);
     const at = now();
     const payer = payerOf(request.socket.remoteAddress ?? '');
@@ -111,24 +110,37 @@ function tokenOf(request: Request): string {
   return own?.slice(cookieName.length + 1) ?? '';
 }
 
+function jsonBody(limit: string) {
+  return express.json({ limit, strict: true, type: () => true });
+}
+
 const handlers = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
 
 function addRoute(app: express.Express, parts: OperatorApiParts, route: Route): void {
-  app[handlers[route.method]](`/api${route.path}`, async (request: Request, response: Response) => {
-    const now = parts.now();
-    const session = await sessionOf(parts.database.queries, tokenOf(request), now);
+  // Who it is comes before what it says: a stranger's body is not even read.
+  const known = async (request: Request, response: Response, next: NextFunction) => {
+    const session = await sessionOf(parts.database.queries, tokenOf(request), parts.now());
     const denied = denial(route, session, request.get('moat-csrf') ?? '');
     if (denied || !session) {
+      // What is still under way would be taken for the next request.
+      response.set('connection', 'close');
       response.status(denied === 'loginFirst' ? 401 : 403).json({ error: denied });
       return;
     }
+    response.locals.session = session;
+    next();
+  };
+  const answer = async (request: Request, response: Response) => {
+    const now = parts.now();
+    const session = response.locals.session as Session;
     const query = route.query ? parseOrRefuse(route.query, { ...request.query }) : {};
     const body = route.body ? parseOrRefuse(route.body, request.body ?? {}) : {};
     const params = request.params as Record<string, string>;
     const asked = { ...parts, session, now, params, query, body, response };
-    const answer = await route.answer(asked);
-    if (answer !== undefined) response.json(answer);
-  });
+    const answered = await route.answer(asked);
+    if (answered !== undefined) response.json(answered);
+  };
+  app[handlers[route.method]](`/api${route.path}`, known, jsonBody(route.bodyLimit ?? '64kb'), answer);
 }
 
 function denial(route: Route, session: Session | null, csrf: string): string | null {

@@ -103,6 +103,7 @@ export const changeRoutes: readonly Route[] = [
   {
     method: 'POST',
     path: '/import',
+    bodyLimit: '32mb',
     role: 'operator',
     body: z.strictObject({ text: z.string().max(30_000_000), format: z.enum(['jsonl', 'csv']), preview }),
     answer: (asked) => {

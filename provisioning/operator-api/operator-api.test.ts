@@ -38,6 +38,19 @@ onBothPortals('nobody is let in without all three, and a one-time code works onc
   assert.ok(statuses.includes(429));
 });
 
+onBothPortals('a large body is read of an operator who imports, and of nobody else', async (portal) => {
+  const operator = await loggedIn(portal, 'oda', 'operator');
+  const viewer = await loggedIn(portal, 'vic', 'viewer');
+  // Not even JSON: only who reads it finds out.
+  const large = 'x'.repeat(200_000);
+  assert.equal((await send(portal.operatorPort, 'POST', '/api/login', { body: large })).status, 413);
+  assert.equal((await send(portal.operatorPort, 'POST', '/api/import', { body: large })).status, 401);
+  assert.equal((await viewer.call('POST', '/import', large)).status, 403);
+  assert.equal((await operator.call('POST', '/records/customer', large)).status, 413);
+  const text = `customer,device\n${'#'.repeat(200_000)}`;
+  assert.equal((await operator.call('POST', '/import', { format: 'csv', text })).status, 400);
+});
+
 onBothPortals('roles, tokens, hosts and origins are held', async (portal) => {
   const viewer = await loggedIn(portal, 'vic', 'viewer');
   const operator = await loggedIn(portal, 'oda', 'operator');

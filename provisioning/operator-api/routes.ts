@@ -30,6 +30,8 @@ export interface Route {
   readonly role: Role;
   readonly query?: z.ZodType<Record<string, unknown>>;
   readonly body?: z.ZodType<Record<string, unknown>>;
+  /** The largest body, when 64 kB are not enough for it. */
+  readonly bodyLimit?: string;
   /** What it returns is sent as JSON; undefined: it has answered by itself. */
   answer(asked: Asked): Promise<unknown>;
 }

@@ -32,8 +32,10 @@ export interface DataReport {
   readonly salvaged: readonly string[];
 }
 
-export function mountData(device: string | null): DataReport {
+/** @param forget make it anew, and carry nothing over. */
+export function mountData(device: string | null, forget = false): DataReport {
   if (device === null) return inMemory('there is no data partition');
+  if (forget) return makeAnew(device, 'factory reset', []);
   const { step, detail } = check(device);
   if (step !== 'restore') {
     const mounted = run('mount', ['-t', 'ext4', '-o', options, device, '/var']);
@@ -69,6 +71,10 @@ function afterMount(device: string, step: DataStep, detail: string): DataReport 
 function restore(device: string, why: string): DataReport {
   const salvaged = salvage(device);
   run('umount', ['/var']);
+  return makeAnew(device, why, salvaged);
+}
+
+function makeAnew(device: string, why: string, salvaged: readonly string[]): DataReport {
   const made = run('mke2fs', ['-q', '-F', '-t', 'ext4', '-L', 'moat-data', '-m', '2', device]);
   const mounted = made.exitCode === 0 ? run('mount', ['-t', 'ext4', '-o', options, device, '/var']) : made;
   if (mounted.exitCode !== 0) return inMemory(`${why}; ${mounted.output}`);

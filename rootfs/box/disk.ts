@@ -131,6 +131,12 @@ export function writeVault(vault: Vault): void {
   writeFileSafely(vaultFile, bytes);
 }
 
+/** Both raw places; the file goes with the data partition. */
+export function eraseVault(): void {
+  const device = partition('moat-state');
+  for (const offset of Object.values(vaultOffsets)) writeAt(device, offset, new Uint8Array(recordOctets));
+}
+
 export interface Outcome {
   readonly exitCode: number;
   readonly output: string;

@@ -2,18 +2,23 @@
  * Watches a start until its end is known: the box came up, the box does its work, or an update on trial failed within its
  * time and the other slot is booted. Then this process ends; the supervisor watches the tunnel from there on.
  */
+import { existsSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { askControl } from '../../appliance/supervisor/control.ts';
 import { judge, sameState, type Verdict } from './boot-state.ts';
 import { mustRun, readBootState, readText, readVault, runningSlot, writeBootState, writeVault } from './disk.ts';
-import { type Facts, judgeWork, type Page } from './probe.ts';
+import { keepPortal } from './portal-copy.ts';
+import { type Facts, judgeWork, type Page, type Proof } from './probe.ts';
+import { concludeUpdate } from './release.ts';
 import { keepReport } from './report.ts';
 import type { BoxSettings } from './seed.ts';
 
 const stateFolder = '/var/lib/moat/state';
 const configFolder = '/run/moat/config';
-/** From when the box is up; with the start before it, an update that does not work is gone within five minutes. */
-const trialSeconds = 180;
+/** After power on: with the restart before it, an update that does not work is gone within five minutes. */
+const trialUntilSeconds = 240;
+/** But no less than this from here on, should the start itself have been slow. */
+const leastTrialSeconds = 90;
 const pollMs = 2000;
 const pageTimeoutMs = 20_000;
 
@@ -24,10 +29,11 @@ async function main(): Promise<void> {
   if (!isTrial && before.trial !== null) reportFailedUpdate();
   conclude('up', null);
   const box = JSON.parse(readText(`${configFolder}/box.json`) ?? '{}') as BoxSettings;
+  const trialMs = Math.max(trialUntilSeconds - uptimeSeconds(), leastTrialSeconds) * 1000;
   for (;;) {
-    const work = judgeWork(await facts(box), box);
+    const work = judgeWork(await facts(box, isTrial), box);
     if (work.ok) return succeeded(isTrial);
-    if (isTrial && performance.now() > trialSeconds * 1000) return failed(work.reason, work.sentence);
+    if (isTrial && performance.now() > trialMs) return failed(work.reason, work.sentence);
     await pause(pollMs);
   }
 }
@@ -44,8 +50,11 @@ function succeeded(isTrial: boolean): void {
   conclude('proven', null);
   const text = readText(`${configFolder}/source.toml`);
   const { vault } = readVault();
-  if (text !== null && vault.lastGood !== text) writeVault({ ...vault, lastGood: text });
-  if (isTrial) keepReport('update', { result: 'committed', slot: runningSlot() });
+  writeVault({ ...vault, lastGood: text ?? vault.lastGood, portal: keepPortal(vault.portal) });
+  if (isTrial) {
+    keepReport('update', { result: 'committed', slot: runningSlot() });
+    concludeUpdate('installed', '');
+  }
   console.log(
     `moat: works in slot ${runningSlot()} at ${uptimeSeconds().toFixed(0)} s${isTrial ? ', update committed' : ''}`,
   );
@@ -54,19 +63,39 @@ function succeeded(isTrial: boolean): void {
 function failed(reason: string, sentence: string): void {
   console.log(`moat: the update does not work (${sentence}), going back`);
   keepReport('update', { result: 'rolled back', slot: runningSlot(), reason, sentence });
+  concludeUpdate('failed', sentence);
   if (conclude('failed', reason)) mustRun('systemctl', ['reboot']);
 }
 
 function reportFailedUpdate(): void {
-  keepReport('update', { result: 'rolled back', reason: 'no-boot', sentence: 'The new version did not come up.' });
+  const sentence = 'The new version did not come up.';
+  keepReport('update', { result: 'rolled back', reason: 'no-boot', sentence });
+  concludeUpdate('failed', sentence);
 }
 
-async function facts(box: BoxSettings): Promise<Facts> {
+async function facts(box: BoxSettings, isTrial: boolean): Promise<Facts> {
   const status = await askControl(stateFolder, { kind: 'status' }).catch(() => null);
-  if (status === null || !status.ok) return { state: null, sentence: '', page: null };
+  if (status === null || !status.ok) return { state: null, sentence: '', page: null, proofs: [] };
   const { state, sentence } = status.status;
+  const proofs = state === 'up' && isTrial ? await prove() : [];
   const page = state === 'up' && box.probe !== undefined ? await fetchPage(box.probe) : null;
-  return { state, sentence, page };
+  return { state, sentence, page, proofs };
+}
+
+/** Only an update has to: loading the schema is half of this program's work, and a start without news need not prove a size. */
+async function prove(): Promise<Proof[]> {
+  const [{ loadConfig }, { nameProof, pingProof, proofTargets }] = await Promise.all([
+    import('../../appliance/config/files.ts'),
+    import('../../appliance/supervisor/proof.ts'),
+  ]);
+  const enrolled = `${stateFolder}/portal/moat.json`;
+  const { config } = loadConfig(existsSync(enrolled) ? enrolled : `${configFolder}/moat.json`);
+  const pings = proofTargets(config).map(async (target) => ({
+    kind: 'ping' as const,
+    ...(await pingProof(config, target)),
+  }));
+  const names = config.proof.names.map(async (name) => ({ kind: 'name' as const, ...(await nameProof(config, name)) }));
+  return Promise.all([...pings, ...names]);
 }
 
 async function fetchPage(url: string): Promise<Page> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '../../appliance/config/problems.ts';
 import { afterCheck, isFull, isWorthSalvaging } from './data.ts';
-import { assignSides, networkFiles, type Port, renames } from './ports.ts';
+import { addressesWild, assignSides, networkFiles, type Port, renames } from './ports.ts';
 import { judgeWork } from './probe.ts';
 import { parseSeed } from './seed.ts';
 
@@ -70,13 +70,33 @@ test('the first port by where it sits is wild, and stays so when drivers load in
 test('moat.toml becomes a configuration with our key and the addresses of the LAN port', () => {
   const seed = parseSeed(text);
   assert.deepEqual(seed.lanAddresses, ['10.77.1.1/24', 'fd77:1::1/64']);
-  assert.deepEqual(seed.config.identity, { privateKeyFile: 'identity.key', id: 'home-1.moat.example' });
+  assert.deepEqual(seed.config?.identity, { privateKeyFile: 'identity.key', id: 'home-1.moat.example' });
   assert.match(
-    networkFiles(seed.lanAddresses)['20-work.network'] ?? '',
+    networkFiles({ lanAddresses: seed.lanAddresses, wildIsTaken: false })['20-work.network'] ?? '',
     /Address=10\.77\.1\.1\/24\nAddress=fd77:1::1\/64/,
   );
   assert.equal(seed.box.console, false);
   assert.ok(parseSeed(`${text}\n[box]\nconsole = true\n`).box.console);
+});
+
+test('networkd leaves the wild side to a supervisor that addresses it', () => {
+  const wild = (zones: unknown) =>
+    networkFiles({ lanAddresses: [], wildIsTaken: addressesWild({ zones }) })['10-wild.network'];
+  assert.match(wild(undefined) ?? '', /DHCP=yes/);
+  assert.match(wild([{ kind: 'wild' }, { kind: 'work', addressing: 'static' }]) ?? '', /DHCP=yes/);
+  for (const addressing of ['dhcp', 'pppoe', 'static'])
+    assert.match(wild([{ kind: 'wild', addressing }]) ?? '', /Unmanaged=yes/);
+  assert.equal(addressesWild(null), false);
+});
+
+test('a box that enrols has a token instead of a configuration', () => {
+  const part = (text: string | Uint8Array) => Buffer.from(text).toString('base64url');
+  const token = `moat1.${part('https://portal.example:8443')}.${part(new Uint8Array(32))}.ABCD-EFGH`;
+  const seed = parseSeed(`[enroll]\ntoken = "${token}"\n[box]\nconsole = true\n`);
+  assert.deepEqual([seed.token, seed.config, seed.lanAddresses, seed.box.console], [token, null, [], true]);
+  assert.throws(() => parseSeed('[enroll]\ntoken = "moat1.x"\n'), /enroll\.token/);
+  assert.throws(() => parseSeed(`${text}\n[enroll]\ntoken = "${token}"\n`), /no other tables/);
+  assert.equal(parseSeed(text).token, null);
 });
 
 test('a wrong line is named', () => {
@@ -92,10 +112,15 @@ test('the work probe says whose fault it is in one word', () => {
     const work = judgeWork(facts, box);
     return work.ok ? 'ok' : work.reason;
   };
-  assert.equal(reason({ state: 'up', sentence: '', page }), 'ok');
-  assert.equal(reason({ state: null, sentence: '', page: null }), 'no-supervisor');
-  assert.equal(reason({ state: 'connecting', sentence: 'Calling portal.', page: null }), 'no-tunnel');
-  assert.equal(reason({ state: 'up', sentence: '', page: { ...page, error: 'ETIMEDOUT' } }), 'no-page');
-  assert.equal(reason({ state: 'up', sentence: '', page: { ...page, status: 502 } }), 'no-page');
-  assert.equal(reason({ state: 'up', sentence: '', page: { ...page, seconds: 20 } }), 'too-slow');
+  const up = { state: 'up' as const, sentence: '', page, proofs: [] };
+  assert.equal(reason(up), 'ok');
+  assert.equal(reason({ ...up, state: null, page: null }), 'no-supervisor');
+  assert.equal(reason({ ...up, state: 'connecting', sentence: 'Calling portal.', page: null }), 'no-tunnel');
+  assert.equal(reason({ ...up, page: { ...page, error: 'ETIMEDOUT' } }), 'no-page');
+  assert.equal(reason({ ...up, page: { ...page, status: 502 } }), 'no-page');
+  assert.equal(reason({ ...up, page: { ...page, seconds: 20 } }), 'too-slow');
+  const answered = { kind: 'ping' as const, ok: true, detail: '10.1.0.80 answers a ping of 1500 octets' };
+  assert.equal(reason({ ...up, proofs: [answered] }), 'ok');
+  assert.equal(reason({ ...up, proofs: [answered, { ...answered, ok: false }] }), 'no-ping');
+  assert.equal(reason({ ...up, proofs: [{ kind: 'name', ok: false, detail: 'no answer' }] }), 'no-name');
 });

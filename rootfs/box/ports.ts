@@ -31,14 +31,25 @@ export function renames(ports: readonly Port[], sides: Sides): string[][] {
   return [...aside, ...named.map(({ to }) => ['link', 'set', `${to}x`, 'name', to])];
 }
 
+/** Whether a configuration has the wild side addressed by the supervisor (`addressing` of its zone) instead of by networkd. */
+export function addressesWild(config: unknown): boolean {
+  const { zones } = (config ?? {}) as { zones?: unknown };
+  if (!Array.isArray(zones)) return false;
+  return zones.some(({ kind, addressing = 'kept' }) => kind === 'wild' && addressing !== 'kept');
+}
+
+export interface NetworkFacts {
+  readonly lanAddresses: readonly string[];
+  /** The supervisor gives the wild side its address. */
+  readonly wildIsTaken: boolean;
+}
+
 /** Files for /run/systemd/network. The wild side takes what the provider gives; the LAN side is up even with no cable. */
-export function networkFiles(lanAddresses: readonly string[]): Readonly<Record<string, string>> {
+export function networkFiles({ lanAddresses, wildIsTaken }: NetworkFacts): Readonly<Record<string, string>> {
   return {
-    '10-wild.network':
-      section('Match', ['Name=wild0']) +
-      section('Network', ['DHCP=yes', 'IPv6AcceptRA=yes', 'LLMNR=no', 'LinkLocalAddressing=ipv6']) +
-      section('DHCPv4', ['ClientIdentifier=mac', 'UseHostname=no', 'UseNTP=yes', 'SendHostname=no']) +
-      section('Link', ['RequiredForOnline=no']),
+    '10-wild.network': wildIsTaken
+      ? section('Match', ['Name=wild0']) + section('Link', ['Unmanaged=yes'])
+      : wildNetwork,
     '20-work.network':
       section('Match', ['Name=work0']) +
       section('Network', [
@@ -55,3 +66,9 @@ export function networkFiles(lanAddresses: readonly string[]): Readonly<Record<s
 function section(name: string, lines: readonly string[]): string {
   return `[${name}]\n${lines.join('\n')}\n\n`;
 }
+
+const wildNetwork =
+  section('Match', ['Name=wild0']) +
+  section('Network', ['DHCP=yes', 'IPv6AcceptRA=yes', 'LLMNR=no', 'LinkLocalAddressing=ipv6']) +
+  section('DHCPv4', ['ClientIdentifier=mac', 'UseHostname=no', 'UseNTP=yes', 'SendHostname=no']) +
+  section('Link', ['RequiredForOnline=no']);

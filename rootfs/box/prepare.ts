@@ -3,35 +3,53 @@
  * of the FAT partition, and gives the two ports their sides. Never fails for what a disk or a person did: it reports.
  */
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { ed25519PublicText } from '../../appliance/config/files.ts';
 import { mountData } from './data-partition.ts';
 import { mustRun, partition, readText, readVault, run, writeVault } from './disk.ts';
-import { assignSides, networkFiles, type Port, renames, type Sides } from './ports.ts';
+import { onConfigPartition } from './fat.ts';
+import { keepPortal } from './portal-copy.ts';
+import {
+  addressesWild,
+  assignSides,
+  type NetworkFacts,
+  networkFiles,
+  type Port,
+  renames,
+  type Sides,
+} from './ports.ts';
 import { writeReport } from './report.ts';
-import { keyFile, parseSeed, type Seed } from './seed.ts';
+import { forgetVault, resetDone, resetMark } from './reset.ts';
+import { enrollFile, keyFile, parseSeed, readToken, type Seed, tokenFile } from './seed.ts';
 
 const configFolder = '/run/moat/config';
-const fat = '/run/moat/fat';
 const portsTimeoutMs = 30_000;
 const portsQuietMs = 3000;
 const portsPollMs = 200;
 
 function main(): void {
-  const data = mountData(attempt(() => partition('moat-data')));
+  const edited = readFat();
+  if (edited.reset) forgetVault();
+  const data = mountData(
+    attempt(() => partition('moat-data')),
+    edited.reset,
+  );
   say(`data partition: ${data.result}${data.result === 'clean' ? '' : ` (${data.detail})`}`);
   const { vault, damaged } = readVault();
-  const identityKey = vault.identityKey ?? newKey();
-  const edited = readFat();
+  const portal = keepPortal(vault.portal);
+  // The portal's key is renewed from time to time: the one that it knows goes first.
+  const identityKey = portal?.['identity.key'] ?? vault.identityKey ?? newKey();
   const { seed, text, problem } = chooseSeed(edited, vault.lastGood);
   if (problem !== null) say(`moat.toml: ${problem.replaceAll('\n', '; ')}`);
   const listed = awaitPorts(vault.ports);
   const ports = assignSides(listed, vault.ports);
-  writeVault({ ...vault, identityKey, ports: ports ?? vault.ports });
+  writeVault({ ...vault, identityKey, ports: ports ?? vault.ports, portal });
+  if (edited.reset) resetDone();
   writeConfiguration(seed, text, identityKey);
   if (ports) for (const args of renames(listed, ports)) run('ip', args);
   else say(`two network ports are needed, this machine has ${listed.length}`);
-  writeNetwork(seed?.lanAddresses ?? []);
+  const config = attempt(() => JSON.parse(portal?.['moat.json'] ?? 'null') as unknown) ?? seed?.config;
+  writeNetwork({ lanAddresses: seed?.lanAddresses ?? [], wildIsTaken: addressesWild(config) });
   const publicKey = ed25519PublicText(createPrivateKey(identityKey));
   say(`public key ${publicKey}`);
   showPublicKey(publicKey);
@@ -55,21 +73,32 @@ function newKey(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-/** The text of moat.toml, or null where the partition or the file cannot be read. */
-function readFat(): string | null {
-  mkdirSync(fat, { recursive: true });
-  const device = attempt(() => partition('moat-config'));
-  if (device === null || run('mount', ['-t', 'vfat', '-o', 'ro,umask=077', device, fat]).exitCode !== 0) return null;
-  const text = readText(`${fat}/moat.toml`);
-  run('umount', [fat]);
-  return text;
+/** `text`: moat.toml, null where the partition or the file cannot be read. `token`: how to enrol. `reset`: forget everything. */
+function readFat(): { text: string | null; token: string | null; reset: boolean } {
+  const found = onConfigPartition('ro', (folder) => ({
+    text: readText(`${folder}/moat.toml`),
+    token: readText(`${folder}/${enrollFile}`),
+    reset: existsSync(`${folder}/${resetMark}`),
+  }));
+  return found ?? { text: null, token: null, reset: false };
 }
 
-/** What a person wrote goes before what worked last, unless it cannot be understood. */
-function chooseSeed(edited: string | null, lastGood: string | null) {
-  const problem = edited === null ? 'cannot be read on the FAT partition' : seedProblem(edited);
-  const text = problem === null ? edited : lastGood;
+/** A token in a file goes before moat.toml; what a person wrote before what worked last, unless it cannot be understood. */
+function chooseSeed(edited: { text: string | null; token: string | null }, lastGood: string | null) {
+  if (edited.token !== null) {
+    const token = attempt(() => readToken(edited.token));
+    if (token !== null) return { ...enrolling(edited.text, token), problem: null };
+    say(`${enrollFile} holds no enrolment token`);
+  }
+  const problem = edited.text === null ? 'cannot be read on the FAT partition' : seedProblem(edited.text);
+  const text = problem === null ? edited.text : lastGood;
   return { text, problem, seed: text === null ? null : attempt(() => parseSeed(text)) };
+}
+
+/** Of moat.toml only `[box]` counts then. */
+function enrolling(text: string | null, token: string): { seed: Seed; text: string | null } {
+  const box = attempt(() => parseSeed(text ?? ''))?.box ?? parseSeed('').box;
+  return { seed: { token, config: null, box, lanAddresses: [] }, text };
 }
 
 function seedProblem(text: string): string | null {
@@ -84,12 +113,14 @@ function seedProblem(text: string): string | null {
 function writeConfiguration(seed: Seed | null, text: string | null, identityKey: string): void {
   rmSync(configFolder, { recursive: true, force: true });
   mkdirSync(configFolder, { recursive: true, mode: 0o700 });
-  if (seed === null || text === null) return;
   const secret = { mode: 0o600 };
+  // Without a configuration `moat run` waits, and enrols where there is a token.
   writeFileSync(`${configFolder}/${keyFile}`, identityKey, secret);
-  writeFileSync(`${configFolder}/moat.json`, JSON.stringify(seed.config), secret);
+  if (seed === null) return;
+  if (seed.token !== null) writeFileSync(`${configFolder}/${tokenFile}`, seed.token, secret);
+  if (seed.config !== null) writeFileSync(`${configFolder}/moat.json`, JSON.stringify(seed.config), secret);
   writeFileSync(`${configFolder}/box.json`, JSON.stringify(seed.box), secret);
-  writeFileSync(`${configFolder}/source.toml`, text, secret);
+  if (text !== null) writeFileSync(`${configFolder}/source.toml`, text, secret);
   if (seed.box.console) writeFileSync(`${configFolder}/console`, '');
   if (seed.box.sshKeys.length > 0) {
     mkdirSync('/run/moat/ssh', { recursive: true, mode: 0o700 });
@@ -130,23 +161,17 @@ function awaitPorts(remembered: Sides | null): Port[] {
   return found;
 }
 
-function writeNetwork(lanAddresses: readonly string[]): void {
+function writeNetwork(facts: NetworkFacts): void {
   mkdirSync('/run/systemd/network', { recursive: true });
-  for (const [name, text] of Object.entries(networkFiles(lanAddresses)))
-    writeFileSync(`/run/systemd/network/${name}`, text);
+  for (const [name, text] of Object.entries(networkFiles(facts))) writeFileSync(`/run/systemd/network/${name}`, text);
 }
 
 /** The administrator of the portal needs it: written where the person who flashed can read it, and only when it changed. */
 function showPublicKey(publicKey: string): void {
-  const device = attempt(() => partition('moat-config'));
-  if (device === null) return;
-  run('fsck.fat', ['-a', device]);
-  if (run('mount', ['-t', 'vfat', '-o', 'ro,umask=077', device, fat]).exitCode !== 0) return;
-  const shown = readText(`${fat}/public-key.txt`)?.trim();
-  if (shown !== publicKey && run('mount', ['-o', 'remount,rw', fat]).exitCode === 0) {
-    attempt(() => writeFileSync(`${fat}/public-key.txt`, `${publicKey}\n`));
-  }
-  run('umount', [fat]);
+  writeFileSync('/run/moat/public-key', `${publicKey}\n`);
+  const shown = onConfigPartition('ro', (folder) => readText(`${folder}/public-key.txt`)?.trim());
+  if (shown === publicKey) return;
+  attempt(() => onConfigPartition('rw', (folder) => writeFileSync(`${folder}/public-key.txt`, `${publicKey}\n`)));
 }
 
 mkdirSync('/run/moat', { recursive: true });

@@ -6,6 +6,14 @@ export interface Facts {
   readonly state: 'up' | 'connecting' | 'down' | null;
   readonly sentence: string;
   readonly page: Page | null;
+  /** Packets of the LAN's size there and back, names that our DNS must answer: what the configuration names. */
+  readonly proofs: readonly Proof[];
+}
+
+export interface Proof {
+  readonly kind: 'ping' | 'name';
+  readonly ok: boolean;
+  readonly detail: string;
 }
 
 /** A fetch of `[box] probe` through the tunnel. */
@@ -20,9 +28,11 @@ export interface Page {
 export type Work = { readonly ok: true } | { readonly ok: false; readonly reason: string; readonly sentence: string };
 
 /** `reason` is one word for the boot state, `sentence` is for the portal and for people. */
-export function judgeWork({ state, sentence, page }: Facts, box: BoxSettings): Work {
+export function judgeWork({ state, sentence, page, proofs }: Facts, box: BoxSettings): Work {
   if (state === null) return { ok: false, reason: 'no-supervisor', sentence: 'The supervisor does not answer.' };
   if (state !== 'up') return { ok: false, reason: 'no-tunnel', sentence };
+  const failed = proofs.find(({ ok }) => !ok);
+  if (failed) return { ok: false, reason: `no-${failed.kind}`, sentence: `${failed.detail}.` };
   if (box.probe === undefined) return { ok: true };
   if (page === null || page.error !== '') {
     return {

@@ -1,12 +1,12 @@
 /**
  * From the moat.toml that a person edited to what runs. The table `[box]` is this image's own; the rest is the appliance's
- * configuration. Enrolment has its place here: a file that names a portal and a code instead of a tunnel would become a
- * configuration by asking that portal (`Seed` gets a kind of its own), and everything after `Seed` stays as it is.
+ * configuration. A box that enrols has `[enroll] token = "moat1..."` instead, or the token in a file beside it.
  */
 import { parse as parseToml } from 'smol-toml';
 import { z } from 'zod';
 import { ConfigError, problemsOf } from '../../appliance/config/problems.ts';
 import { parseConfig } from '../../appliance/config/schema.ts';
+import { parseToken } from '../../appliance/supervisor/portal-files.ts';
 
 const box = z.strictObject({
   /** A page on the corporate side: fetching it is part of the proof that a new version works. */
@@ -22,20 +22,30 @@ const box = z.strictObject({
 export type BoxSettings = z.output<typeof box>;
 
 export interface Seed {
-  /** What the appliance reads as its configuration. */
-  readonly config: Readonly<Record<string, unknown>>;
+  /** What `portal enroll-code` printed; null for a box that is configured here. */
+  readonly token: string | null;
+  /** What the appliance reads as its configuration; null when it comes from a portal. */
+  readonly config: Readonly<Record<string, unknown>> | null;
   readonly box: BoxSettings;
   /** Addresses of the LAN port with their prefix lengths: the box's own addresses inside the networks it brings. */
   readonly lanAddresses: readonly string[];
 }
 
 export const keyFile = 'identity.key';
+/** Beside the configuration, as `moat run` looks for it. */
+export const tokenFile = 'enrolment.token';
+/** On the FAT partition, as the operator page and the welcome mail give it out: the token alone. */
+export const enrollFile = 'moat-enroll.txt';
 
 /** @throws {ConfigError} with a sentence per wrong field. */
 export function parseSeed(text: string): Seed {
-  const { box: own = {}, ...rest } = parseTable(text);
+  const { box: own = {}, enroll, ...rest } = parseTable(text);
   const settings = box.safeParse(own);
   if (!settings.success) throw new ConfigError(problemsOf(settings.error, own));
+  const token = enroll === undefined ? null : readToken((enroll as { token?: unknown }).token);
+  if (Object.keys(rest).length === 0) return { token, config: null, box: settings.data, lanAddresses: [] };
+  if (token !== null)
+    throw new ConfigError([{ field: 'enroll', message: 'a box that enrols has no other tables than [box]' }]);
   const identity = { privateKeyFile: keyFile, ...(rest.identity as object | undefined) };
   const config = { ...rest, identity };
   const { tunnel } = parseConfig(config);
@@ -43,7 +53,18 @@ export function parseSeed(text: string): Seed {
     const around = tunnel.networks.find((network) => network.address.includes(':') === address.includes(':'));
     return `${address}/${around?.length ?? (address.includes(':') ? 64 : 24)}`;
   });
-  return { config, box: settings.data, lanAddresses };
+  return { token, config, box: settings.data, lanAddresses };
+}
+
+/** @throws {ConfigError} where it is no token. */
+export function readToken(token: unknown): string {
+  const text = String(token ?? '').trim();
+  try {
+    parseToken(text);
+    return text;
+  } catch (error) {
+    throw new ConfigError([{ field: 'enroll.token', message: (error as Error).message }]);
+  }
 }
 
 function parseTable(text: string): Record<string, unknown> {

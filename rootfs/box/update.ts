@@ -1,11 +1,13 @@
 /**
- * Writes a signed bundle into the idle slot and puts it on trial. Usage: update.ts FILE|URL [--no-restart].
+ * Writes a signed bundle into the idle slot and puts it on trial. Usage: update.ts FILE|URL [--no-restart]
+ * [--release NAME] (as the portal calls it).
  * Runs beside the tunnel with the least priority; can be cut anywhere and started again: chunks that are in the slot already
  * are neither fetched nor written. Exit codes: 0 done, 1 refused (the reason is on stdout and in the reports), 2 try again.
  */
 import { createPublicKey } from 'node:crypto';
 import { openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { parseArgs } from 'node:util';
 import { beforeWriting, onTrial, otherSlot } from './boot-state.ts';
 import {
   admit,
@@ -19,6 +21,7 @@ import {
   type Release,
 } from './bundle.ts';
 import { mustRun, partition, readAt, readBootState, runningSlot, writeAt, writeBootState } from './disk.ts';
+import { concludeUpdate, writeUpdate } from './release.ts';
 import { keepReport } from './report.ts';
 
 const keyFolder = '/usr/lib/moat/update-keys';
@@ -74,9 +77,15 @@ async function writeSlot(source: Source, head: { manifest: Manifest; end: number
   return written;
 }
 
-async function main([name, option]: readonly string[]): Promise<number> {
-  if (name === undefined) throw new Error('usage: update.ts FILE|URL [--no-restart]');
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { 'no-restart': { type: 'boolean', default: false }, release: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const [name] = positionals;
+  if (name === undefined) throw new Error('usage: update.ts FILE|URL [--no-restart] [--release NAME]');
   setPriority(19);
+  if (values.release !== undefined) writeUpdate({ release: values.release, state: 'downloading', problem: '' });
   const source = sourceOf(name);
   try {
     const head = await readHead(source);
@@ -85,18 +94,19 @@ async function main([name, option]: readonly string[]): Promise<number> {
     const written = await writeSlot(source, head);
     keepReport('update', { result: 'on trial', version, serial, written });
     console.log(`moat: update written, ${written} octets, on trial at the next start`);
-    if (option !== '--no-restart') mustRun('systemctl', ['reboot']);
+    if (!values['no-restart']) mustRun('systemctl', ['reboot']);
     return 0;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     keepReport('update', { result: 'refused', reason: error.reason, sentence: error.message });
+    concludeUpdate('failed', error.message);
     console.log(`moat: update refused (${error.reason}): ${error.message}`);
     return 1;
   }
 }
 
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main();
 } catch (error) {
   console.log(`moat: update stopped: ${(error as Error).message}`);
   process.exitCode = 2;

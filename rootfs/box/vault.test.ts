@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeRecord, encodeRecord, type Numbered, newest, nextPlace, type Vault } from './vault.ts';
 
-const vault = (identityKey: string): Vault => ({ identityKey, lastGood: 'role = "home"', ports: null });
+const vault = (identityKey: string): Vault => ({ identityKey, lastGood: 'role = "home"', ports: null, portal: null });
 const record = (number: number): Numbered => ({ number, vault: vault(`key ${number}`) });
 
 test('a record is read back exactly, or not at all', () => {
@@ -43,4 +43,10 @@ test('a write never goes over the newest raw record', () => {
       assert.ok((hit?.number ?? -1) <= (other?.number ?? -1));
     }),
   );
+});
+
+test('a record of a box from before portals were kept is read with none', () => {
+  const { portal: _, ...before } = vault('key');
+  const bytes = encodeRecord({ number: 3, vault: before as Vault });
+  assert.deepEqual(decodeRecord(bytes), { number: 3, vault: vault('key') });
 });

@@ -14,6 +14,8 @@ export interface Vault {
   readonly lastGood: string | null;
   /** Hardware addresses, so that ports keep their sides whatever order drivers load in. */
   readonly ports: { readonly wild: string; readonly work: string } | null;
+  /** What an enrolled box has of its portal, by file name: key, where the portal is, the configuration that came last. */
+  readonly portal: Readonly<Record<string, string>> | null;
 }
 
 export interface Numbered {
@@ -21,7 +23,7 @@ export interface Numbered {
   readonly vault: Vault;
 }
 
-export const emptyVault: Vault = { identityKey: null, lastGood: null, ports: null };
+export const emptyVault: Vault = { identityKey: null, lastGood: null, ports: null, portal: null };
 /** Octets of one place; a configuration of a home is a few thousand. */
 export const recordOctets = 262_144;
 const magic = 'moat-vault-1 ';
@@ -41,7 +43,8 @@ export function decodeRecord(bytes: Uint8Array): Numbered | null {
   if (!match) return null;
   const body = Buffer.from(bytes.subarray(match[0].length, match[0].length + Number(match[1])));
   if (body.length !== Number(match[1]) || sha256(body) !== match[2]) return null;
-  return JSON.parse(body.toString('utf8')) as Numbered;
+  const { number, vault } = JSON.parse(body.toString('utf8')) as Numbered;
+  return { number, vault: { ...emptyVault, ...vault } };
 }
 
 export type Place = 'first' | 'second' | 'file';

@@ -32,9 +32,9 @@ test('a flow counts as free of loss below 0.5 % and 100 ms', () => {
 });
 
 test('the search doubles back between what worked and what failed, whichever came first', () => {
-  assert.equal(nextRate(100, Number.POSITIVE_INFINITY), 150);
-  assert.equal(nextRate(0, 100), 50);
-  assert.equal(nextRate(100, 400), 200);
+  assert.equal(nextRate(100, Number.POSITIVE_INFINITY, 1.5), 150);
+  assert.equal(nextRate(0, 100, 2), 50);
+  assert.equal(nextRate(100, 400, 1.1), 200);
 });
 
 test('rounds of several runs are those of one, and medians and spread are theirs', () => {

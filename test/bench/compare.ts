@@ -12,14 +12,14 @@ export interface CompareOptions {
 
 const thorough: Effort = {
   tcpSeconds: 2,
-  fourStreams: true,
-  pings: 250,
-  search: { seconds: 0.7, precision: 1.08, tries: 2 },
+  fourStreamSeconds: 1,
+  pings: 200,
+  search: { seconds: 0.6, precision: 1.08, tries: 2 },
   largePackets: true,
 };
 const quick: Effort = {
   tcpSeconds: 1,
-  fourStreams: false,
+  fourStreamSeconds: 0,
   pings: 100,
   search: { seconds: 0.4, precision: 1.2, tries: 1 },
   largePackets: false,
@@ -48,8 +48,12 @@ export async function compare(options: CompareOptions): Promise<void> {
     const round = Math.floor(turn / runners.length) + 1;
     console.log(`round ${round} of ${rounds}: ${name}${remaining(began, turn, rounds * runners.length)}`);
     samples.push(await measure(world, effort, samples.at(-1)));
+    // After every turn: a long run that is ended early has not been for nothing.
+    if (options.json) writeRecord(options.json, recordOf(runners, options));
   }
-  finish(runners, options);
+  const results = summarize(recordOf(runners, options));
+  for (const table of [...tables(results), barTable(results)]) console.log(`\n${asText(table)}`);
+  if (options.json) console.log(`\nwritten: ${options.json}`);
 }
 
 /** From the second turn on; the first tells nothing about the others. */
@@ -60,14 +64,9 @@ function remaining(began: number, done: number, all: number): string {
   return `  (about ${text} to go)`;
 }
 
-function finish(runners: readonly Runner[], options: CompareOptions): void {
-  const record: ComparisonRecord = {
-    kind: 'comparison',
-    ...origin(),
-    effort: options.quick ? 'quick' : 'thorough',
-    subjects: runners.map(({ name, carries, samples }) => ({ name, carries, samples })),
-  };
-  const results = summarize(record);
-  for (const table of [...tables(results), barTable(results)]) console.log(`\n${asText(table)}`);
-  if (options.json) writeRecord(options.json, record);
-}
+const recordOf = (runners: readonly Runner[], { quick: short }: CompareOptions): ComparisonRecord => ({
+  kind: 'comparison',
+  ...origin(),
+  effort: short ? 'quick' : 'thorough',
+  subjects: runners.map(({ name, carries, samples }) => ({ name, carries, samples })),
+});

@@ -5,8 +5,13 @@ import { Command, InvalidArgumentError } from 'commander';
 import { cleanUpOnSignals } from '../lab/signals.ts';
 import { World } from '../lab/world.ts';
 import { type CompareOptions, compare } from './compare.ts';
+import { type EverythingOptions, everything } from './everything.ts';
+import { type InstructionOptions, instructions } from './instructions/instructions.ts';
 import { type NestOptions, nest } from './line/nest.ts';
 import { type SweepName, type SweepOptions, sweep, sweeps } from './line/sweep.ts';
+import { nestTables, sweepTables } from './line/tables.ts';
+import { writeRecord } from './record.ts';
+import { asText, type TitledTable } from './report.ts';
 import { type ReportOptions, report } from './results.ts';
 
 function wholeNumber(text: string): number {
@@ -30,6 +35,17 @@ async function handOver(...programs: readonly (readonly [script: string, ...word
   }
 }
 
+interface Saved {
+  readonly json?: string;
+}
+
+function show(found: readonly TitledTable[], record: object, { json }: Saved): void {
+  for (const table of found) console.log(`\n${asText(table)}`);
+  if (!json) return;
+  writeRecord(json, record);
+  console.log(`\nwritten: ${json}`);
+}
+
 function measured(command: Command): Command {
   return command
     .option('--rounds <number>', 'how many rounds', wholeNumber)
@@ -48,11 +64,23 @@ measured(program.command('peers', { isDefault: true }))
 measured(program.command('nest'))
   .description('a line of 1.5 Mbit/s, 100 ms, 1 % loss and reordering: six transfers, a thousand small fetches')
   .option('--fetches <number>', 'how many small fetches', wholeNumber)
-  .action((options: NestOptions) => nest(options));
+  .action(async (options: NestOptions & Saved) => {
+    const record = await nest(options);
+    show(nestTables(record), record, options);
+  });
 measured(program.command('sweep'))
   .description('throughput, jitter, loss and HTTP latency against one thing that varies: bitrate, delay or loss')
   .argument('<what>', 'bitrate, delay or loss', sweepName)
-  .action((name: SweepName, options: SweepOptions) => sweep(name, options));
+  .action(async (name: SweepName, options: SweepOptions & Saved) => {
+    const record = await sweep(name, options);
+    show(sweepTables(record), record, options);
+  });
+program
+  .command('everything')
+  .description('all of RESULTS.md, half an hour; begun again it goes on where it was ended')
+  .option('--folder <folder>', 'where its measurements are kept; .runs/bench when not given')
+  .option('--out <folder>', 'where RESULTS.md goes; test/bench when not given')
+  .action((options: EverythingOptions) => everything(options));
 program
   .command('report')
   .description('RESULTS.md and its plots from files that --json wrote; rounds of several runs count as those of one')
@@ -60,14 +88,24 @@ program
   .option('--out <folder>', 'where to; test/bench when not given')
   .action((files: string[], options: ReportOptions) => report(files, options));
 program
+  .command('instructions')
+  .description('instructions of each piece of the packet path, against the baseline: what a busy machine cannot change')
+  .option('--write', 'make them the baseline', false)
+  .action(async (options: InstructionOptions) => console.log(asText(await instructions(options))));
+program
   .command('fleet')
   .description("the portal's memory with ten thousand boxes")
   .argument('[word...]', 'passed on: devices, seconds of steady load')
   .action((words: string[]) => handOver(['bench/fleet/fleet.ts', ...words]));
 program
   .command('lan')
-  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp)')
-  .action(() => handOver(['interop/dns/load.ts'], ['interop/dhcp/main.ts', 'perfdhcp']));
+  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp), NTP and memory')
+  .option('--rounds <number>', 'how many rounds', wholeNumber)
+  .option('--json <file>', 'write all values')
+  .action(({ rounds, json }: { rounds?: number; json?: string }) => {
+    const words = [...(rounds ? ['--rounds', `${rounds}`] : []), ...(json ? ['--json', json] : [])];
+    return handOver(['bench/lan/lan.ts', ...words]);
+  });
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,7 +1,7 @@
 import { sleep } from '../lab/processes.ts';
 import type { World } from '../lab/world.ts';
 import { type CpuTime, residentOctets } from './cpu.ts';
-import { losslessRate, type PacketRate, type SearchEffort } from './packets.ts';
+import { type Hint, losslessRate, type PacketRate, type SearchEffort } from './packets.ts';
 import { bulkTcp, type TcpResult } from './tcp.ts';
 import { Wan } from './wan.ts';
 
@@ -36,28 +36,31 @@ export type Sample = Readonly<Partial<Record<Measure, number>>>;
 export interface Effort {
   /** Of one TCP run in one direction. */
   readonly tcpSeconds: number;
-  readonly fourStreams: boolean;
+  /** The same of four streams together; 0: not measured. */
+  readonly fourStreamSeconds: number;
   readonly pings: number;
   readonly search: SearchEffort;
   readonly largePackets: boolean;
 }
 
-/** Where the search for a packet rate begins: most subjects are within a factor of two. */
-const firstRate = { small: 100_000, large: 60_000 };
+/** Where the first search for a packet rate begins: most subjects are within a factor of two. */
+const firstHint: Hint = { perSecond: 100_000, factor: 1.5 };
+/** Large packets, and a WAN that cuts, cost a little more than what has been measured. */
+const little = 1.15;
 const pingIntervalMs = 4;
 
 /** One round of everything between pc and corp of a world. `last` is the round before, where searches begin. */
 export async function measure(world: World, effort: Effort, last: Sample = {}): Promise<Sample> {
   const idle = await world.pc.ping(world.addresses.corp.v4, { count: effort.pings, interval: pingIntervalMs });
-  const whole = await tcpBothWays(world, effort, 1);
-  const four = effort.fourStreams ? await tcpBothWays(world, effort, 4) : undefined;
+  const whole = await tcpBothWays(world, effort.tcpSeconds, 1);
+  const four = effort.fourStreamSeconds > 0 ? await tcpBothWays(world, effort.fourStreamSeconds, 4) : undefined;
   const loaded = await pingUnderUpload(world, effort);
-  const small = await losslessRate(world, 64, effort.search, hintOf(last.udp64, firstRate.small));
+  const small = await losslessRate(world, 64, effort.search, near(last.udp64));
   const large = effort.largePackets
-    ? await losslessRate(world, 1200, effort.search, hintOf(last.udp1200, firstRate.large))
+    ? await losslessRate(world, 1200, effort.search, near(last.udp1200 ?? small.perSecond / 1e3))
     : undefined;
   const resident = { home: await residentOctets(world.moat), portal: await residentOctets(world.portal) };
-  const cut = await overCuttingWan(world, effort, small.perSecond);
+  const cut = await overCuttingWan(world, effort, last.cutUdp64 ?? small.perSecond / 1e3);
   return {
     tcp1Up: gigabits(whole.up),
     tcp1Down: gigabits(whole.down),
@@ -85,8 +88,8 @@ async function overCuttingWan(world: World, effort: Effort, hint: number): Promi
   const wan = new Wan(world);
   await wan.cut();
   try {
-    const both = await tcpBothWays(world, effort, 1);
-    const small = await losslessRate(world, 64, effort.search, hintOf(hint / 1e3, firstRate.small));
+    const both = await tcpBothWays(world, effort.tcpSeconds, 1);
+    const small = await losslessRate(world, 64, effort.search, near(hint));
     return {
       cutTcp1Up: gigabits(both.up),
       cutTcp1Down: gigabits(both.down),
@@ -103,7 +106,7 @@ interface BothWays {
   readonly down: TcpResult;
 }
 
-async function tcpBothWays(world: World, { tcpSeconds: seconds }: Effort, streams: number): Promise<BothWays> {
+async function tcpBothWays(world: World, seconds: number, streams: number): Promise<BothWays> {
   const up = await bulkTcp(world, { streams, seconds, direction: 'up' });
   return { up, down: await bulkTcp(world, { streams, seconds, direction: 'down' }) };
 }
@@ -119,8 +122,9 @@ async function pingUnderUpload(world: World, effort: Effort): Promise<{ median: 
   return ping;
 }
 
-/** A little below what worked last, so that the first attempt succeeds. Thousands a second to packets a second. */
-const hintOf = (last: number | undefined, otherwise: number) => (last ? last * 1e3 * 0.95 : otherwise);
+/** A little below what worked before (thousands a second), so that the first attempt succeeds. */
+const near = (before: number | undefined): Hint =>
+  before ? { perSecond: (before * 1e3) / little ** 0.5, factor: little } : firstHint;
 const gigabits = ({ bitsPerSecond }: TcpResult) => bitsPerSecond / 1e9;
 const perGigabyte = ({ up, down }: BothWays, what: keyof CpuTime) =>
   (up.cpu[what] + down.cpu[what]) / ((up.octets + down.octets) / 1e9);

@@ -18,6 +18,12 @@ export interface SearchEffort {
   readonly tries: number;
 }
 
+/** Where a search begins, and how far its first step goes. */
+export interface Hint {
+  readonly perSecond: number;
+  readonly factor: number;
+}
+
 export interface PacketRate {
   /** Packets a second that arrived in the best attempt; 0 when no rate worked. */
   readonly perSecond: number;
@@ -31,6 +37,9 @@ export const headerOctets = 28;
 const lowestRate = 1000;
 const nothing: PacketRate = { perSecond: 0, cpu: { gateways: 0, softirq: 0, machine: 0 }, packets: 0 };
 
+/** Above this loss another try would not help. */
+const hopelessLossShare = 0.1;
+
 /**
  * The highest rate of UDP packets from pc to corp that arrives: less than 0.5 % lost, none later than 100 ms. By
  * bisection on a logarithmic scale from `hint`. `payloadOctets` from 24.
@@ -39,12 +48,13 @@ export async function losslessRate(
   world: World,
   payloadOctets: number,
   effort: SearchEffort,
-  hint: number,
+  hint: Hint,
 ): Promise<PacketRate> {
   let best = nothing;
   let good = 0;
   let bad = Number.POSITIVE_INFINITY;
-  let wanted = hint;
+  let wanted = hint.perSecond;
+  let factor = hint.factor;
   while (wanted > lowestRate) {
     const reached = await attempts(world, payloadOctets, effort, wanted);
     if (reached && reached.perSecond > best.perSecond) best = reached;
@@ -52,15 +62,18 @@ export async function losslessRate(
     else bad = wanted;
     if (reached && reached.perSecond < wanted * keptUpShare) break;
     if (good > 0 && bad / good <= effort.precision) break;
-    wanted = nextRate(good, bad);
+    wanted = nextRate(good, bad, factor);
+    factor = Math.min(factor * factor, largestFactor);
   }
   return best;
 }
 
-/** Half as much again until something fails, half until something works, then the middle. */
-export function nextRate(good: number, bad: number): number {
-  if (bad === Number.POSITIVE_INFINITY) return good * 1.5;
-  return good === 0 ? bad / 2 : Math.sqrt(good * bad);
+const largestFactor = 1.6;
+
+/** Up by a factor until something fails, down by it until something works, then the middle. */
+export function nextRate(good: number, bad: number, factor: number): number {
+  if (bad === Number.POSITIVE_INFINITY) return good * factor;
+  return good === 0 ? bad / factor : Math.sqrt(good * bad);
 }
 
 async function attempts(
@@ -78,7 +91,9 @@ async function attempts(
       octets,
       rateMbit: (perSecond * octets * 8) / 1e6,
       seconds: effort.seconds,
+      settleMs: 150,
     });
+    if (result.lost > result.sent * hopelessLossShare) return undefined;
     if (!arrived(result)) continue;
     const cpu = spent(from, await cpuTime(gateways));
     return { perSecond: result.bitsPerSecond / octets / 8, cpu, packets: result.received };

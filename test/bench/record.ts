@@ -37,7 +37,6 @@ function commit(): string {
 
 export function writeRecord(file: string, record: object): void {
   writeFileSync(file, `${JSON.stringify(record, null, 2)}\n`);
-  console.log(`written: ${file}`);
 }
 
 /** @throws {Error} when it is not a record. */

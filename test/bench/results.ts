@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { quantile } from '../lab/measures.ts';
-import { files, type NestRecord } from './line/nest.ts';
+import type { NestRecord } from './line/nest.ts';
 import { type SweepRecord, sweeps } from './line/sweep.ts';
+import { nestTables, sweepTables } from './line/tables.ts';
 import { comparisonFigure, fetchesFigure, lineWords, sweepFigure, times, transfersFigure } from './plot/figures.ts';
 import { writeDrawing } from './plot/png.ts';
-import { type ComparisonRecord, readRecord, summarize, summaryOf, together } from './record.ts';
-import { asMarkdown, barTable, formatNumber, type Table, tables } from './report.ts';
+import { type ComparisonRecord, readRecord, summarize, together } from './record.ts';
+import { asMarkdown, barTable, tables } from './report.ts';
 
 export interface ReportOptions {
   readonly out?: string;
@@ -86,57 +86,23 @@ function comparison({ comparison: record }: Records): string {
 
 function line({ nest: record }: Records): string {
   if (!record) return '';
-  const median = (values: readonly number[] | undefined) => (values ? formatNumber(summaryOf(values).median) : '-');
-  const transfers: Table = [
-    ['seconds', ...files.map(([kind, octets]) => `${kind} ${octets / 1000} kB`)],
-    ...record.results.map((one) => [
-      one.name,
-      ...files.map(([kind, octets]) => median(one.transfers[`${kind}/${octets}`])),
-    ]),
-  ];
-  const shares = [0.5, 0.9, 0.99];
-  const small: Table = [
-    ['ms', ...shares.map((share) => `p${share * 100}`), 'slowest', 'failed'],
-    ...record.results.map(({ name, small: ms, failed }) => [
-      name,
-      ...shares.map((share) => formatNumber(quantile(ms, share))),
-      formatNumber(Math.max(...ms)),
-      `${failed}`,
-    ]),
-  ];
+  const [transfers, small] = nestTables(record);
   return [
     '## A bad line',
-    `${lineWords(record)}. \`text\` compresses to about a third, \`noise\` does not; none of the subjects compresses.`,
+    `${lineWords(record)}. \`text\` compresses to a sixth, \`noise\` does not; none of the subjects compresses.`,
     plot('transfers', 'six transfers'),
-    asMarkdown({ title: '', cells: transfers }),
+    asMarkdown(transfers),
     plot('fetches', 'small fetches'),
-    asMarkdown({ title: '', cells: small }),
+    asMarkdown(small),
   ].join('\n\n');
 }
 
 function sweepSection(record: SweepRecord): string {
-  const { title, unit, values } = sweeps[record.sweep];
-  const throughput: Table = [
-    ['Mbit/s', ...values.map((value) => `${value} ${unit}`)],
-    ...record.series.map(({ name, points }) => [
-      name,
-      ...values.map((value) => {
-        const found = points.find((point) => point.value === value)?.repetitions.map((one) => one.throughput);
-        return found?.length ? formatNumber(summaryOf(found).median) : '-';
-      }),
-    ]),
-  ];
-  const words = `${title} against throughput`;
-  return [`## ${title}`, plot(`sweep-${record.sweep}`, words), asMarkdown({ title: '', cells: throughput })].join(
-    '\n\n',
-  );
+  const { title } = sweeps[record.sweep];
+  const parts = sweepTables(record).map((table) => `${table.title}:\n\n${asMarkdown(table)}`);
+  return [`## ${title}`, plot(`sweep-${record.sweep}`, `${title} and what it changes`), ...parts].join('\n\n');
 }
 
 const again = `## Again
 
-    npm run bench -- --json peers.json
-    npm run bench -- nest --json nest.json
-    npm run bench -- sweep bitrate --json bitrate.json
-    npm run bench -- sweep delay --json delay.json
-    npm run bench -- sweep loss --json loss.json
-    npm run bench -- report peers.json nest.json bitrate.json delay.json loss.json`;
+    npm run bench -- everything`;

@@ -1,30 +1,28 @@
-/** A box: QEMU (software emulation) with the image on its disk, one TAP to the provider and one to the LAN. */
-import { copyFileSync, existsSync } from 'node:fs';
+/** A box: QEMU with the image on its disk, read by its serial console. */
+import { createConnection } from 'node:net';
 import { Child } from './child.ts';
 import type { Disk } from './disk.ts';
-import { type Street, tapWild, tapWork } from './street.ts';
-
-export type Firmware = 'bios' | 'uefi';
+import { type MachineOptions, qemu } from './qemu.ts';
+import type { Street } from './street.ts';
 
 /** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst. */
 export const bootSeconds = 600;
 const console0 = 'CONSOLE-READY';
 
-export interface BoxOptions {
-  readonly firmware?: Firmware;
-  readonly memoryMib?: number;
-}
-
 export class Box {
   readonly console: Child;
+  readonly #monitor: string;
   #from = 0;
 
-  private constructor(console: Child) {
+  private constructor(console: Child, monitor: string) {
     this.console = console;
+    this.#monitor = monitor;
   }
 
-  static start(street: Street, disk: Disk, log: string, options: BoxOptions = {}): Box {
-    return new Box(new Child(street.inside('hub', qemu(disk, options)), log));
+  /** @param log where the console is kept; the monitor's socket stands beside it. */
+  static start(street: Street, disk: Disk, log: string, options: MachineOptions = {}): Box {
+    const monitor = `${log}.monitor`;
+    return new Box(new Child(street.inside('hub', qemu(disk, options, monitor)), log), monitor);
   }
 
   /** Waits for a line on the console that came after the last one waited for. */
@@ -60,31 +58,14 @@ export class Box {
   cut(): Promise<void> {
     return this.console.kill('SIGKILL');
   }
-}
 
-function qemu(disk: Disk, { firmware = 'bios', memoryMib = 1024 }: BoxOptions): string[] {
-  return [
-    'qemu-system-x86_64',
-    ...['-accel', 'tcg,tb-size=256', '-machine', 'q35', '-cpu', 'max', '-smp', '1', '-m', `${memoryMib}`],
-    ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
-    ...(firmware === 'uefi' ? uefi(disk) : []),
-    // Writes reach the host's page cache in the order and at the time the guest asks for: killing QEMU is a power cut
-    // for the guest's memory, and what the guest flushed is there.
-    ...['-drive', `file=${disk.path},format=raw,if=virtio,cache=writeback`],
-    ...['-netdev', `tap,id=wild,ifname=${tapWild},script=no,downscript=no`],
-    ...['-device', 'virtio-net-pci,netdev=wild,mac=02:00:00:00:00:01,romfile='],
-    ...['-netdev', `tap,id=work,ifname=${tapWork},script=no,downscript=no`],
-    ...['-device', 'virtio-net-pci,netdev=work,mac=02:00:00:00:00:02,romfile='],
-    ...['-device', 'virtio-rng-pci', '-device', 'i6300esb', '-action', 'watchdog=reset'],
-  ];
-}
-
-/** The firmware's own variables are kept beside the disk: what a machine remembers over restarts. */
-function uefi(disk: Disk): string[] {
-  const variables = `${disk.path}.vars`;
-  if (!existsSync(variables)) copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', variables);
-  return [
-    ...['-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd'],
-    ...['-drive', `if=pflash,format=raw,file=${variables}`],
-  ];
+  /** Keeps the memory in a file; the disk stays as it is. A machine started with `awake` goes on. */
+  async sleep(memory: string): Promise<void> {
+    const socket = createConnection(this.#monitor);
+    const ended = new Promise<void>((resolve, reject) => socket.once('close', resolve).once('error', reject));
+    socket.resume();
+    socket.write(`migrate_set_parameter max-bandwidth 10G\nmigrate "exec:cat > ${memory}"\nquit\n`);
+    await ended;
+    await this.console.kill('SIGKILL');
+  }
 }

@@ -10,7 +10,7 @@ export class Child {
   #waiting: (() => void)[] = [];
 
   constructor(command: readonly string[], log: string) {
-    const [file = '', ...rest] = ['setpriv', '--pdeathsig', 'KILL', 'nice', '-n', '10', ...command];
+    const [file = '', ...rest] = ['setpriv', '--pdeathsig', 'KILL', ...command];
     this.#log = log;
     this.#process = spawn(file, rest, { stdio: 'pipe', detached: true });
     this.#process.stdin.on('error', () => undefined);

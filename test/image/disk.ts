@@ -1,4 +1,4 @@
-/** Disks of the machines: overlays over the image, so that each run begins anew, and ways to spoil them. */
+/** Disks of the machines: raw copies of the image that tests can spoil where they like, and overlays for long series. */
 import { closeSync, constants, copyFileSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { must } from '../lab/processes.ts';
 
@@ -19,12 +19,20 @@ export type Partition = keyof typeof layout;
 
 export class Disk {
   readonly path: string;
+  readonly format: 'raw' | 'qcow2';
 
-  constructor(path: string) {
+  constructor(path: string, format: 'raw' | 'qcow2' = 'raw') {
     this.path = path;
+    this.format = format;
   }
 
-  /** A raw copy that shares blocks or at least keeps holes; raw, so that tests can spoil it where they like. */
+  /** What is written from now on, in a file of its own: made at once, for series that all begin with this disk. */
+  async overlay(path: string): Promise<Disk> {
+    await must(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', this.path, '-F', this.format, path]);
+    return new Disk(path, 'qcow2');
+  }
+
+  /** A raw copy that shares blocks or at least keeps holes. */
   async copy(path: string): Promise<Disk> {
     try {
       copyFileSync(this.path, path, constants.COPYFILE_FICLONE_FORCE);

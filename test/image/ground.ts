@@ -1,16 +1,20 @@
 /** What every story stands on: the street, the office, the image as built, and a disk that has been through its first start. */
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Box, type BoxOptions } from './box.ts';
+import { Box } from './box.ts';
 import { Disk } from './disk.ts';
 import { moatToml, Office } from './office.ts';
+import type { Board, MachineOptions } from './qemu.ts';
 import { Street } from './street.ts';
 
 export interface GroundOptions {
   readonly image: string;
+  readonly board: Board;
   /** How many cuts and damages of each kind. */
   readonly rounds: Rounds;
   readonly seed: number;
+  /** Number of the first round of a series. */
+  readonly from: number;
 }
 
 export interface Rounds {
@@ -60,21 +64,22 @@ export class Ground {
   }
 
   /** A disk as flashed, with moat.toml edited by hand. */
-  async newDisk(name: string, box?: string): Promise<Disk> {
+  async newDisk(name: string, more = ''): Promise<Disk> {
     const disk = await this.#image.copy(join(this.folder, `${name}.img`));
-    await disk.putFile('moat.toml', moatToml(this.office.publicKey, box));
+    await disk.putFile('moat.toml', moatToml(this.office.publicKey) + more);
     return disk;
   }
 
-  start(disk: Disk, name: string, options?: BoxOptions): Box {
+  start(disk: Disk, name: string, options?: MachineOptions): Box {
     this.#count++;
-    const box = Box.start(this.street, disk, join(this.folder, `${name}-${this.#count}.console`), options);
+    const log = join(this.folder, `${name}-${this.#count}.console`);
+    const box = Box.start(this.street, disk, log, { board: this.options.board, ...options });
     this.#boxes.push(box);
     return box;
   }
 
   /** Starts a new disk and lets its key in. @returns the key that the box showed. */
-  async firstStart(disk: Disk, name: string, options?: BoxOptions): Promise<{ box: Box; publicKey: string }> {
+  async firstStart(disk: Disk, name: string, options?: MachineOptions): Promise<{ box: Box; publicKey: string }> {
     const box = this.start(disk, name, options);
     const publicKey = await box.publicKey();
     await this.office.admit(publicKey);

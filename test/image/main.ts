@@ -1,10 +1,15 @@
-/** `npm run test:image [-- --all] [--only NAME] [--image FILE] [--seed N]`: the image in QEMU. Prints a line per story. */
+/**
+ * `npm run test:image [-- --all] [--only NAME] [--image FILE] [--board arm64-efi] [--seed N] [--from N --count N]`: the image in
+ * QEMU. Prints a line per story, and one per round of a series. Another board than pc has only `--only UEFI`.
+ */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Ground, type Rounds } from './ground.ts';
+import type { Board } from './qemu.ts';
 import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
+import { resetAndSupport } from './stories/helping.ts';
 import { manyDamages } from './stories/room.ts';
 import { cutUpdates, goodUpdate, refusals, uselessUpdate } from './stories/updates.ts';
 
@@ -13,12 +18,24 @@ const { values } = parseArgs({
     all: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     image: { type: 'string' },
+    board: { type: 'string', default: 'pc' },
     seed: { type: 'string' },
+    from: { type: 'string', default: '0' },
+    count: { type: 'string' },
   },
 });
 
+const board: Board = values.board === 'arm64-efi' ? 'arm64-efi' : 'pc';
+
 const reduced: Rounds = { running: 2, firstBoot: 1, updating: 1, damage: 2 };
 const everything: Rounds = { running: 100, firstBoot: 50, updating: 100, damage: 38 };
+
+/** `--count`: so many of whichever series is played. */
+function chosenRounds(): Rounds {
+  if (values.count === undefined) return values.all ? everything : reduced;
+  const count = Number(values.count);
+  return { running: count, firstBoot: count, updating: count, damage: count };
+}
 
 const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'boot by BIOS': (ground) => bootsBy(ground, 'bios'),
@@ -30,6 +47,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'cuts while running': whileRunning,
   'refused updates': refusals,
   'filled data': filled,
+  'reset and support': resetAndSupport,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
   'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
@@ -38,9 +56,11 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
 const top = join(import.meta.dirname, '../..');
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const ground = await Ground.open(join(top, `.runs/image-${process.pid}`), {
-  image: values.image ?? join(top, '.build/image/pc.img'),
-  rounds: values.all ? everything : reduced,
+  board,
+  image: values.image ?? join(top, `.build/image/${board}.img`),
+  rounds: chosenRounds(),
   seed,
+  from: Number(values.from),
 });
 let failed = 0;
 const stop = () => void ground.close().then(() => process.exit(130));

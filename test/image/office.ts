@@ -121,8 +121,36 @@ addresses = ["${officeAddress}"]
 id = "portal.moat.example"
 publicKey = "${portalKey}"
 networks = ["10.1.0.0/16"]
+proofAddresses = ["${corporateAddress}"]
 [box]
 ${box}
+`;
+}
+
+/** With every service of the LAN: DHCP, DNS and NTP on the work side. */
+export function lanServices(): string {
+  return `
+[[zones]]
+name = "wild"
+kind = "wild"
+interface = "wild0"
+[[zones]]
+name = "work"
+kind = "work"
+interface = "work0"
+addresses = ["${lan.box}/24"]
+[dns]
+listen = [{ address = "${lan.box}" }]
+clients = ["${lan.network}"]
+[ntp]
+listen = ["${lan.box}"]
+clients = ["${lan.network}"]
+[[dhcp.networks]]
+zone = "work"
+interface = "work0"
+address = "${lan.box}"
+prefix = "${lan.network}"
+ranges = [{ first = "10.77.1.150", last = "10.77.1.199" }]
 `;
 }
 

@@ -2,26 +2,26 @@ import { join } from 'node:path';
 import type { Host, Running } from '../lab/host.ts';
 import { must, run, sleep } from '../lab/processes.ts';
 import { type RootRecipe, root } from './roots.ts';
-import { type Connection, writeConfiguration } from './swanctl-conf.ts';
+import { type Connection, type DaemonOptions, writeConfiguration } from './swanctl-conf.ts';
 import { ikeSa, type PeerIkeSa } from './swanctl-sas.ts';
 import { isSection, parseVici } from './vici.ts';
 
-export const strongswan598: RootRecipe = {
-  name: 'strongswan-5.9.8',
-  suite: 'bookworm',
-  packages: [
-    'charon-systemd',
-    'strongswan-swanctl',
-    'strongswan-pki',
-    'libcharon-extra-plugins',
-    'libcharon-extauth-plugins',
-    'libstrongswan-standard-plugins',
-    'libstrongswan-extra-plugins',
-    'iproute2',
-    'iputils-ping',
-    'procps',
-  ],
-};
+const packages = [
+  'charon-systemd',
+  'strongswan-swanctl',
+  'strongswan-pki',
+  'libcharon-extra-plugins',
+  'libcharon-extauth-plugins',
+  'libstrongswan-standard-plugins',
+  'libstrongswan-extra-plugins',
+  'iproute2',
+  'iputils-ping',
+  'procps',
+];
+
+export const strongswan598: RootRecipe = { name: 'strongswan-5.9.8', suite: 'bookworm', packages };
+/** The one with ML-KEM. */
+export const strongswan610: RootRecipe = { name: 'strongswan-6.1.0', suite: 'sid', packages };
 
 /** A strongSwan in a lab host: its own overlay over a shared root, in the host's network namespace. */
 export class StrongSwan {
@@ -34,10 +34,14 @@ export class StrongSwan {
   }
 
   /** Starts the daemon and loads its connections, by name. */
-  static async start(host: Host, connections: Readonly<Record<string, Connection>>): Promise<StrongSwan> {
-    const lower = await root(strongswan598);
+  static async start(
+    host: Host,
+    connections: Readonly<Record<string, Connection>>,
+    options: DaemonOptions & { readonly recipe?: RootRecipe } = {},
+  ): Promise<StrongSwan> {
+    const lower = await root(options.recipe ?? strongswan598);
     const folder = join(host.home.temporary, `strongswan-${host.name}-${Date.now()}`);
-    writeConfiguration(join(folder, 'config'), connections);
+    writeConfiguration(join(folder, 'config'), connections, options);
     const process = host.start('strongswan', [
       'unshare',
       '--mount',
@@ -66,17 +70,13 @@ export class StrongSwan {
   }
 
   /** Makes new keys; resolves when the daemon has begun, not when it has finished. */
-  async rekey(what: 'ike' | 'child', connection: string): Promise<void> {
-    await this.swanctl('--rekey', ...(what === 'ike' ? ['--ike', connection] : ['--child', 'net']));
+  async rekey(what: 'ike' | 'child', connection: string, child = 'net'): Promise<void> {
+    await this.swanctl('--rekey', ...(what === 'ike' ? ['--ike', connection] : ['--child', child]));
   }
 
-  async terminate(what: 'ike' | 'child', connection: string): Promise<void> {
-    await this.swanctl(
-      '--terminate',
-      ...(what === 'ike' ? ['--ike', connection] : ['--child', 'net']),
-      '--timeout',
-      '5',
-    );
+  async terminate(what: 'ike' | 'child', connection: string, child = 'net'): Promise<void> {
+    const which = what === 'ike' ? ['--ike', connection] : ['--child', child];
+    await this.swanctl('--terminate', ...which, '--timeout', '5');
   }
 
   /** All that the daemon says it has, rekeyed ones on their way out included. */
@@ -85,6 +85,12 @@ export class StrongSwan {
     return messages.flatMap((message) =>
       Object.entries(message).flatMap(([name, value]) => (isSection(value) ? [ikeSa(name, value)] : [])),
     );
+  }
+
+  /** No goodbye, nothing remembered. */
+  async kill(): Promise<void> {
+    this.process.child.kill('SIGKILL');
+    await this.process.exited;
   }
 
   async stop(): Promise<void> {

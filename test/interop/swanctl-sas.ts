@@ -8,6 +8,10 @@ export interface PeerChildSa {
   readonly isEncapsulated: boolean;
   /** `AES_GCM_16-256`, with `/CURVE_25519` after a rekey with key exchange. */
   readonly encryption: string;
+  readonly cipher: string;
+  /** Of the rekey that made it; empty for the first child. */
+  readonly keyExchange: string;
+  readonly additionalKeyExchange: string;
   readonly esn: boolean;
   readonly spiIn: string;
   readonly spiOut: string;
@@ -25,6 +29,10 @@ export interface PeerIkeSa {
   readonly encryption: string;
   readonly prf: string;
   readonly keyExchange: string;
+  /** RFC 9370; empty without. */
+  readonly additionalKeyExchange: string;
+  /** RFC 8784: a post-quantum pre-shared key went into the keys. */
+  readonly ppk: boolean;
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly remoteId: string;
@@ -43,6 +51,8 @@ export function ikeSa(connection: string, section: Section): PeerIkeSa {
     encryption: [text('encr-alg'), text('encr-keysize')].filter(Boolean).join('-'),
     prf: text('prf-alg'),
     keyExchange: text('dh-group'),
+    additionalKeyExchange: text('ake1'),
+    ppk: text('ppk') === 'yes',
     localAddress: text('local-host'),
     remoteAddress: text('remote-host'),
     remoteId: text('remote-id'),
@@ -62,6 +72,9 @@ function childSa(section: Section): PeerChildSa {
     mode: text('mode'),
     isEncapsulated: text('encap') === 'yes',
     encryption: [algorithm, text('dh-group')].filter(Boolean).join('/'),
+    cipher: algorithm,
+    keyExchange: text('dh-group'),
+    additionalKeyExchange: text('ake1'),
     esn: text('esn') === '1',
     spiIn: text('spi-in'),
     spiOut: text('spi-out'),

@@ -13,6 +13,8 @@ export interface FlowOptions {
   readonly rateMbit: number;
   /** At most; `end()` may come before. */
   readonly seconds: number;
+  /** How long what is still under way is waited for after the last packet, milliseconds; 400 when not given. */
+  readonly settleMs?: number;
   /** Sets DF (IPv4) and ignores "too big". */
   readonly dontFragment?: boolean;
 }
@@ -75,10 +77,10 @@ export class Flow {
   }
 
   /** Waits for the last packet and what is still under way, and compares. */
-  async finish(): Promise<FlowResult> {
+  async finish(settleMs = 400): Promise<FlowResult> {
     const sent = JSON.parse(await this.#sent) as { sent: number; refused: number };
     await this.#sender.exited;
-    await sleep(400);
+    await sleep(settleMs);
     const answer = firstLine(this.#receiver, 'receive');
     this.#receiver.child.stdin?.end();
     const got = JSON.parse(await answer) as Omit<FlowResult, 'sent' | 'lost' | 'bitsPerSecond'> & { seconds: number };
@@ -96,7 +98,7 @@ export class Flow {
 /** Starts a flow and waits for its end. */
 export async function runFlow(from: Host, to: Host, options: FlowOptions): Promise<FlowResult> {
   const flow = await Flow.start(from, to, options);
-  return flow.finish();
+  return flow.finish(options.settleMs);
 }
 
 async function firstLine(process: Running, what: string): Promise<string> {

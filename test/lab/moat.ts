@@ -52,6 +52,14 @@ export class Moat {
     return moat;
   }
 
+  /** As somebody at home starts it: with a state directory and no configuration of its own, or with a portal's. */
+  static async startIn(host: Host, stateDirectory: string, words: readonly string[] = []): Promise<Moat> {
+    const process = host.start('moat', [moatProgram, 'run', '--state', stateDirectory, ...words]);
+    const moat = new Moat(host, process, join(stateDirectory, 'portal', 'moat.json'), stateDirectory);
+    await moat.#answering();
+    return moat;
+  }
+
   /** Another life of a box whose last one has ended: the same configuration, the same state directory. */
   async startAgain(): Promise<Moat> {
     const command = [moatProgram, 'run', '--config', this.#configFile, '--state', this.#stateDirectory];

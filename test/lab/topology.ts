@@ -46,6 +46,8 @@ export interface TopologyOptions {
   readonly secondUplink?: boolean;
   /** A second employer: `portal2` and `corp2`, whose inside has the first one's addresses, and `pc2` at a third LAN of moat. */
   readonly second?: boolean;
+  /** That many more homes at the internet, `home-1` and so on: the box's host only, with an interface `lan` that leads nowhere. */
+  readonly homes?: number;
 }
 
 /**
@@ -133,6 +135,7 @@ export function topologyOf(options: TopologyOptions): Topology {
     : [{ ends: [end('moat', 'wan', at(a.moatDirect)), end('internet', 'home', at(a.internetHome))], ...wan }];
   const routerRoutes = [...via(a.internetHome), ...(options.plainPath ? networkVia(networks.lan, a.moatHome) : [])];
   const servers = options.servers ? serverKinds.map((kind, index) => serverOf(kind, index + 1, lan)) : [];
+  const homes = Array.from({ length: options.homes ?? 0 }, (_, index) => homeOf(index + 1, host, wan));
   const uplink: Link[] = options.secondUplink
     ? [
         { ends: [end('moat', 'wan2', at(a.moatHome2)), end('other-router', 'lan', at(a.otherRouterLan))], ...wan },
@@ -160,6 +163,7 @@ export function topologyOf(options: TopologyOptions): Topology {
       host('corp', via(a.portalCorp)),
       ...servers.map((server) => server.host),
       ...second.hosts,
+      ...homes.flatMap((home) => home.hosts),
     ],
     links: [
       { ends: [end('pc', 'lan', at(a.pc)), end('moat', 'lan', at(a.moatLan))], ...lan },
@@ -172,6 +176,7 @@ export function topologyOf(options: TopologyOptions): Topology {
       { ends: [end('portal', 'corp', at(a.portalCorp, 16)), end('corp', 'lan', at(a.corp, 16))], ...lan },
       ...servers.map((server) => server.link),
       ...second.links,
+      ...homes.flatMap((home) => home.links),
     ],
   };
 }
@@ -190,6 +195,24 @@ function secondEmployer(
       { ends: [end('pc2', 'lan', at(a.pc2)), end('moat', 'lan2', at(a.moatLan2))], ...lan },
       { ends: [end('internet', 'portal2', at(a.internetPortal2)), end('portal2', 'wan', at(a.portal2))], ...wan },
       { ends: [end('portal2', 'corp', at(a.portalCorp, 16)), end('corp2', 'lan', at(a.corp, 16))], ...lan },
+    ],
+  };
+}
+
+/** A home of which nothing but the box is there, at a provider that has only IPv4. */
+function homeOf(number: number, host: (name: string, routes: string[]) => HostPlan, line: Line): Topology {
+  const name = `home-${number}`;
+  const [gateway, address] = [1, 2].map((last) => `100.64.${number >> 6}.${(number & 63) * 4 + last}`);
+  const end = (at: string, device: string, addresses: readonly string[]): End => ({
+    host: at,
+    interface: device,
+    addresses,
+  });
+  return {
+    hosts: [host(name, [`default via ${gateway}`])],
+    links: [
+      { ends: [end(name, 'wan', [`${address}/30`]), end('internet', name, [`${gateway}/30`])], ...line },
+      { ends: [end(name, 'lan', []), end(name, 'nowhere', [])], ...line },
     ],
   };
 }

@@ -48,13 +48,10 @@ function onChildRekey(state: Established, message: Incoming, rekeySa: Notify, tu
   return respondChild(state, message, child, turn);
 }
 
-/** One child SA per IKE SA, so a new one only where there is none. */
+/** While we make one, it is open which policies are free. */
 function onNewChild(state: Established, message: Incoming, turn: Turn): Established {
-  if (
-    state.family.children.some((child) => child.phase === 'live') ||
-    (state.task && rekeyOf(state.task)?.kind === 'child')
-  ) {
-    return refuse(state, message, notifyOf('NO_ADDITIONAL_SAS'), turn);
+  if (state.task && rekeyOf(state.task)?.kind === 'child') {
+    return refuse(state, message, notifyOf('TEMPORARY_FAILURE'), turn);
   }
   return respondChild(state, message, null, turn);
 }

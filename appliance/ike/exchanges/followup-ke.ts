@@ -2,12 +2,12 @@ import { sameBytes } from '../../lib/bytes.ts';
 import { abandonPending, answer, sendRequest, withNextId } from '../channel.ts';
 import { encapsulateTo, generateKemKey } from '../crypto/kem.ts';
 import { additionalId } from '../negotiate.ts';
-import { notifyTypes } from '../numbers.ts';
 import type { Closing, Established, Incoming, Pending, TaskOf } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import { isError, notifyOf } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
 import { childOf, successorOf } from './drafts.ts';
+import { linkOf } from './link.ts';
 import { finishChild, onChildRefused } from './rekey-child.ts';
 import { finishIke, onIkeRefused } from './rekey-ike.ts';
 import { takeIn } from './respond-child.ts';
@@ -21,11 +21,6 @@ import { settleSuccessor } from './respond-ike.ts';
 const linkLength = 16;
 /** Longer than the initiator goes on asking. */
 const pendingMilliseconds = 40_000;
-
-/** The octets of ADDITIONAL_KEY_EXCHANGE, to be sent back as they are. */
-export function linkOf(message: Incoming): Uint8Array | null {
-  return notifies(message.payloads).find(({ notify }) => notify === notifyTypes.ADDITIONAL_KEY_EXCHANGE)?.data ?? null;
-}
 
 /** The initiator, after CREATE_CHILD_SA. */
 export function beginFollowUp(

@@ -1,8 +1,8 @@
-import { compareBytes, Reader } from '../../lib/bytes.ts';
+import { Reader } from '../../lib/bytes.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
-import { abandonPending, sendRequest, withNextId } from '../channel.ts';
-import { generateKeyPair, keyExchangeId } from '../crypto/key-exchange.ts';
+import { abandonPending, beginClosing, sendRequest, withNextId } from '../channel.ts';
+import { generateKeyPair } from '../crypto/key-exchange.ts';
 import {
   addLostChild,
   afterLoss,
@@ -15,17 +15,19 @@ import {
   supersede,
 } from '../family.ts';
 import { agreeFeatures, offerFeatures } from '../features.ts';
-import { acceptEsp, groupOf, offerEsp } from '../negotiate.ts';
+import { acceptEsp, offerEsp } from '../negotiate.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
+import { policyOf } from '../policies.ts';
 import { between } from '../retransmit.ts';
 import { isWithin } from '../selectors.ts';
-import type { Established, Incoming, Nonces, TaskOf } from '../states.ts';
+import type { Closing, Established, Incoming, Nonces, TaskOf } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { isError, type Notify, notifyAboutEsp } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
 import { nonceLength, spiOctets } from './auth.ts';
 import { type ChildDraft, childOf } from './drafts.ts';
-import { beginFollowUp, linkOf } from './followup-ke.ts';
+import { beginFollowUp } from './followup-ke.ts';
+import { agreed, firstMethod, keyExchangePayload, losesTo, nextStep, otherGroup } from './rekey.ts';
 
 /*
  * The initiator of CREATE_CHILD_SA for a child SA, RFC 7296 1.3.1 and 1.3.3: the rekey of one, or a new one when the last is gone.
@@ -35,24 +37,21 @@ import { beginFollowUp, linkOf } from './followup-ke.ts';
 /** Longer than an answer is under way, its retransmissions included. */
 const youngMilliseconds = 30_000;
 
-/** The one of the IKE SA if it may be, since both ends have it; otherwise the most wanted. */
-function firstMethod(state: Established): KeyExchange | null {
-  const methods = state.peer.esp.keyExchanges.filter((method) => method !== 'none');
-  return methods.find((method) => method === state.channel.suite.keyExchange) ?? methods[0] ?? null;
-}
-
-/** `replaces` null: a child of its own, in a new tunnel. */
-export function beginChild(state: Established, replaces: Child | null, turn: Turn): Established {
-  return sendChild(state, { replaces, method: firstMethod(state) }, turn);
+/** The rekey of a child, or a child of its own by that policy, in a new tunnel. */
+export function beginChild(state: Established, what: Child | { readonly policy: number }, turn: Turn): Established {
+  const method = firstMethod(state.peer.esp.keyExchanges, state.channel.suite.keyExchange);
+  return sendChild(state, { replaces: 'spiIn' in what ? what : null, policy: what.policy, method }, turn);
 }
 
 interface Wish {
   readonly replaces: Child | null;
+  readonly policy: number;
   readonly method: KeyExchange | null;
 }
 
-function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): Established {
+function sendChild(state: Established, { replaces, policy, method }: Wish, turn: Turn): Established {
   const { peer } = state;
+  const { localSelectors, remoteSelectors } = policyOf(state, policy);
   const spi = turn.world.newEspSpi(turn);
   const nonce = turn.random(nonceLength);
   const keyPair = method && generateKeyPair(method, turn.random);
@@ -61,11 +60,9 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
     { type: 'SA', body: offerEsp(peer.esp, spiOctets(spi), true) },
     ...offerFeatures(peer, state.channel),
     { type: 'Nonce', body: nonce },
-    ...(keyPair
-      ? [{ type: 'KE', body: { group: keyExchangeId(keyPair.method), data: keyPair.publicValue } } as const]
-      : []),
-    { type: 'TSi', body: peer.localSelectors },
-    { type: 'TSr', body: peer.remoteSelectors },
+    ...(keyPair ? [keyExchangePayload(keyPair)] : []),
+    { type: 'TSi', body: localSelectors },
+    { type: 'TSr', body: remoteSelectors },
   ];
   const sent = sendRequest(state, 'CREATE_CHILD_SA', payloads, turn);
   const tunnel = replaces?.tunnel ?? turn.world.newTunnel();
@@ -73,6 +70,7 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
     kind: 'child',
     sent,
     replaces: replaces?.spiIn ?? null,
+    policy,
     tunnel,
     spi,
     nonce,
@@ -84,14 +82,18 @@ function sendChild(state: Established, { replaces, method }: Wish, turn: Turn): 
 }
 
 /** The initiator reads the answer; `state.task` is already cleared. */
-export function onChildAnswer(state: Established, task: TaskOf<'child'>, message: Incoming, turn: Turn): Established {
+export function onChildAnswer(
+  state: Established,
+  task: TaskOf<'child'>,
+  message: Incoming,
+  turn: Turn,
+): Established | Closing {
   const error = notifies(message.payloads).find(isError);
   if (error !== undefined) return onChildRefused(state, task, error, turn);
-  const draft = readAnswer(state, task, message);
-  const link = linkOf(message);
-  const more = draft?.suite.additionalKeyExchange ?? null;
-  if (draft === null || (more !== null && link === null)) return onUselessAnswer(state, task, message, turn);
-  if (link !== null && more !== null) return beginFollowUp(state, { kind: 'child', task, draft }, link, turn);
+  const next = nextStep(readAnswer(state, task, message), message);
+  if (next.kind === 'useless') return onUselessAnswer(state, task, message, turn);
+  const { draft } = next;
+  if (next.kind === 'followUp') return beginFollowUp(state, { kind: 'child', task, draft }, next.link, turn);
   return finishChild(state, task, { draft, additional: [] }, turn);
 }
 
@@ -147,35 +149,24 @@ function pendingRival(state: Established, task: TaskOf<'child'>): Nonces | null 
   return same ? of.draft.nonces : null;
 }
 
-/** RFC 7296 2.8.1: whether the lowest of the four nonces belongs to our exchange. */
-export function losesTo(ours: Nonces, rival: Nonces): boolean {
-  return compareBytes(lower(ours), lower(rival)) < 0;
-}
-
-function lower(nonces: Nonces): Uint8Array {
-  return compareBytes(nonces.initiator, nonces.responder) < 0 ? nonces.initiator : nonces.responder;
-}
-
 function readAnswer(state: Established, task: TaskOf<'child'>, message: Incoming): ChildDraft | null {
   const { peer, channel } = state;
   const { payloads } = message;
+  const { localSelectors, remoteSelectors } = policyOf(state, task.policy);
   const accepted = acceptEsp(find(payloads, 'SA') ?? [], peer.esp, true);
   const responderNonce = find(payloads, 'Nonce');
   const local = find(payloads, 'TSi') ?? [];
   const remote = find(payloads, 'TSr') ?? [];
   if (accepted === null || responderNonce === null) return null;
-  if (!isWithin(local, peer.localSelectors) || !isWithin(remote, peer.remoteSelectors)) return null;
+  if (!isWithin(local, localSelectors) || !isWithin(remote, remoteSelectors)) return null;
   const { suite } = accepted;
-  const ke = find(payloads, 'KE');
-  const wanted = suite.keyExchange;
-  const fits = wanted === null || (task.keyPair?.method === wanted && ke?.group === keyExchangeId(wanted));
-  const shared = fits && wanted !== null && task.keyPair && ke ? task.keyPair.agree(ke.data) : null;
-  if (!fits || (wanted !== null && shared === null)) return null;
+  const shared = suite.keyExchange && agreed(task.keyPair, suite.keyExchange, message);
+  if (suite.keyExchange !== null && shared === null) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
-  const { tunnel, spi: spiIn } = task;
+  const { tunnel, spi: spiIn, policy } = task;
   return {
-    ...{ tunnel, spiIn, spiOut: new Reader(accepted.peerSpi).u32(), suite, local, remote, nonces, shared },
+    ...{ tunnel, policy, spiIn, spiOut: new Reader(accepted.peerSpi).u32(), suite, local, remote, nonces, shared },
     features: agreeFeatures(peer, channel, notifies(payloads)),
     initiator: true,
     rekeys: task.replaces === null ? 0 : (old?.rekeys ?? 0) + 1,
@@ -193,7 +184,7 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   const never = Number.POSITIVE_INFINITY;
   const times = { createdAt: turn.now, rekeyAt: never, hardAt: never, retireAt: never };
   const useless: Child = {
-    ...{ tunnel: task.tunnel, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
+    ...{ tunnel: task.tunnel, policy: task.policy, spiIn: task.spi, spiOut, suite, local: [], remote: [] },
     ...{
       installed: false,
       quantumSafe: null,
@@ -208,17 +199,20 @@ function onUselessAnswer(state: Established, task: TaskOf<'child'>, message: Inc
   return postpone(state, task, turn);
 }
 
-export function onChildRefused(state: Established, task: TaskOf<'child'>, error: Notify, turn: Turn): Established {
+export function onChildRefused(
+  state: Established,
+  task: TaskOf<'child'>,
+  error: Notify,
+  turn: Turn,
+): Established | Closing {
   turn.world.count(`childRefused ${notifyName(error.notify)}`);
   const old = task.replaces === null ? null : childBy(state.family, { spiIn: task.replaces });
-  if (error.notify === notifyTypes.INVALID_KE_PAYLOAD) {
-    const group = groupOf(error.data);
-    const usable = group !== null && group !== task.keyPair?.method && state.peer.esp.keyExchanges.includes(group);
-    if (usable && task.rival === null && (old !== null || task.replaces === null)) {
-      turn.world.freeEspSpi(task.spi);
-      return sendChild(state, { replaces: old, method: group }, turn);
-    }
+  const group = otherGroup(error, task.keyPair?.method, state.peer.esp.keyExchanges);
+  if (group !== null && task.rival === null && (old !== null || task.replaces === null)) {
+    turn.world.freeEspSpi(task.spi);
+    return sendChild(state, { replaces: old, policy: task.policy, method: group }, turn);
   }
+  if (task.replaces === null) return onNewRefused(state, task, error, turn);
   // A young child may be one whose maker has not got our answer yet: then it is not gone, but not there yet.
   const young = old !== null && turn.now - old.createdAt < youngMilliseconds;
   if (error.notify === notifyTypes.CHILD_SA_NOT_FOUND && old !== null && !young) {
@@ -229,6 +223,24 @@ export function onChildRefused(state: Established, task: TaskOf<'child'>, error:
   }
   return retryLater(state, task, turn);
 }
+
+/**
+ * A new child, not the rekey of one. A peer that takes no more child SAs and leaves us without any takes an IKE SA with one
+ * (RFC 7296 1.3); what it refuses for good is asked for again seldom, since somebody may mend its configuration.
+ */
+function onNewRefused(state: Established, task: TaskOf<'child'>, error: Notify, turn: Turn): Established | Closing {
+  const none = state.family.children.length === 0;
+  if (none && error.notify === notifyTypes.NO_ADDITIONAL_SAS) {
+    turn.world.freeEspSpi(task.spi);
+    return beginClosing(state, { failure: 'noChildSa', detail: notifyName(error.notify) }, turn);
+  }
+  const next = retryLater(state, task, turn);
+  const passing = error.notify === notifyTypes.TEMPORARY_FAILURE;
+  if (!passing) state.family.recreateAt = turn.now + (none ? refusedMilliseconds : refusedMoreMilliseconds);
+  return next;
+}
+const refusedMilliseconds = 10_000;
+const refusedMoreMilliseconds = 60_000;
 
 function retryLater(state: Established, task: TaskOf<'child'>, turn: Turn): Established {
   turn.world.freeEspSpi(task.spi);

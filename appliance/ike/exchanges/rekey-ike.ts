@@ -1,9 +1,10 @@
 import type { Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
 import { beginClosing, owns, saKey, sendRequest, withNextId } from '../channel.ts';
-import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exchange.ts';
-import { acceptIke, groupOf, offerIke } from '../negotiate.ts';
-import { notifyName, notifyTypes } from '../numbers.ts';
+import { tokenIn } from '../crash.ts';
+import { generateKeyPair } from '../crypto/key-exchange.ts';
+import { acceptIke, offerIke } from '../negotiate.ts';
+import { notifyName } from '../numbers.ts';
 import { between } from '../retransmit.ts';
 import type { Closing, Established, Incoming, TaskOf } from '../states.ts';
 import type { Turn } from '../turn.ts';
@@ -11,8 +12,8 @@ import { isError, type Notify } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
 import { nonceLength } from './auth.ts';
 import { type IkeDraft, successorOf } from './drafts.ts';
-import { beginFollowUp, linkOf } from './followup-ke.ts';
-import { losesTo } from './rekey-child.ts';
+import { beginFollowUp } from './followup-ke.ts';
+import { agreed, firstMethod, keyExchangePayload, losesTo, nextStep, otherGroup } from './rekey.ts';
 import { handOver, retire } from './respond-ike.ts';
 
 /*
@@ -22,10 +23,8 @@ import { handOver, retire } from './respond-ike.ts';
  */
 
 export function beginIkeRekey(state: Established, turn: Turn): Established {
-  // What both ends took last time saves the round trip of an INVALID_KE_PAYLOAD.
-  const { keyExchanges } = state.peer.ike;
-  const method = keyExchanges.find((each) => each === state.channel.suite.keyExchange) ?? keyExchanges[0];
-  return method === undefined ? state : sendIkeRekey(state, method, turn);
+  const method = firstMethod(state.peer.ike.keyExchanges, state.channel.suite.keyExchange);
+  return method === null ? state : sendIkeRekey(state, method, turn);
 }
 
 function sendIkeRekey(state: Established, method: KeyExchange, turn: Turn): Established {
@@ -35,7 +34,7 @@ function sendIkeRekey(state: Established, method: KeyExchange, turn: Turn): Esta
   const payloads: Payload[] = [
     { type: 'SA', body: offerIke(state.peer.ike, spi) },
     { type: 'Nonce', body: nonce },
-    { type: 'KE', body: { group: keyExchangeId(method), data: keyPair.publicValue } },
+    keyExchangePayload(keyPair),
   ];
   const sent = sendRequest(state, 'CREATE_CHILD_SA', payloads, turn);
   const task = { kind: 'ike', sent, spi, nonce, keyPair, rival: null } as const;
@@ -51,14 +50,13 @@ export function onIkeAnswer(
 ): Established | Closing {
   const error = notifies(message.payloads).find(isError);
   if (error !== undefined) return onIkeRefused(state, task, error, turn);
-  const draft = readAnswer(state, task, message);
-  const link = linkOf(message);
-  const more = draft?.suite.additionalKeyExchange ?? null;
-  if (draft === null || (more !== null && link === null)) {
+  const next = nextStep(readAnswer(state, task, message), message);
+  if (next.kind === 'useless') {
     turn.world.count('invalidIkeRekeyAnswer');
     return onNoSuccessor(state, task, turn);
   }
-  if (link !== null && more !== null) return beginFollowUp(state, { kind: 'ike', task, draft }, link, turn);
+  const { draft } = next;
+  if (next.kind === 'followUp') return beginFollowUp(state, { kind: 'ike', task, draft }, next.link, turn);
   return finishIke(state, task, { draft, additional: [] }, turn);
 }
 
@@ -103,24 +101,27 @@ function yieldTo(state: Established, heir: string, turn: Turn): Established {
 function readAnswer(state: Established, task: TaskOf<'ike'>, message: Incoming): IkeDraft | null {
   const { payloads } = message;
   const accepted = acceptIke(find(payloads, 'SA') ?? [], state.peer.ike, 8);
-  const ke = find(payloads, 'KE');
   const responderNonce = find(payloads, 'Nonce');
-  if (accepted === null || ke === null || responderNonce === null) return null;
+  if (accepted === null || responderNonce === null) return null;
   const { suite, peerSpi } = accepted;
-  if (suite.keyExchange !== task.keyPair.method || keyExchangeOf(ke.group) !== task.keyPair.method) return null;
-  const shared = task.keyPair.agree(ke.data);
+  const shared = agreed(task.keyPair, suite.keyExchange, message);
   if (shared === null) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
-  return { initiator: true, suite, spis: { initiator: task.spi, responder: peerSpi }, nonces, shared };
+  const token = tokenIn(notifies(payloads));
+  return {
+    crashToken: token,
+    initiator: true,
+    suite,
+    spis: { initiator: task.spi, responder: peerSpi },
+    nonces,
+    shared,
+  };
 }
 
 export function onIkeRefused(state: Established, task: TaskOf<'ike'>, error: Notify, turn: Turn): Established {
   turn.world.count(`ikeRekeyRefused ${notifyName(error.notify)}`);
-  if (error.notify === notifyTypes.INVALID_KE_PAYLOAD && task.rival === null) {
-    const group = groupOf(error.data);
-    const usable = group !== null && group !== task.keyPair.method && state.peer.ike.keyExchanges.includes(group);
-    if (usable) return sendIkeRekey(state, group, turn);
-  }
+  const group = otherGroup(error, task.keyPair.method, state.peer.ike.keyExchanges);
+  if (group !== null && task.rival === null) return sendIkeRekey(state, group, turn);
   return onNoSuccessor(state, task, turn);
 }
 

@@ -4,7 +4,7 @@ import { generateKeyPair, keyExchangeId, keyExchangeOf } from '../crypto/key-exc
 import { type Child, childBy, installChild, type NewChild, supersede } from '../family.ts';
 import { agreeFeatures, featurePayloads } from '../features.ts';
 import { chooseEsp, groupOctets } from '../negotiate.ts';
-import { narrowSelectors } from '../selectors.ts';
+import { freeNarrowing, type Narrowed, narrowings } from '../policies.ts';
 import { type Established, type Incoming, type Nonces, rekeyOf, withRival } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { type Notify, notifyOf } from '../wire/notify.ts';
@@ -72,9 +72,8 @@ function draftChild(
   const { suite } = chosen;
   const method = suite.keyExchange;
   if (method !== null && method !== present) return { refusal: notifyOf('INVALID_KE_PAYLOAD', groupOctets(method)) };
-  const remote = narrowSelectors(wishes.initiator, peer.remoteSelectors);
-  const local = narrowSelectors(wishes.responder, peer.localSelectors);
-  if (remote.length === 0 || local.length === 0) return { refusal: notifyOf('TS_UNACCEPTABLE') };
+  const narrowed = narrow(state, { remote: wishes.initiator, local: wishes.responder }, replaces);
+  if ('notify' in narrowed) return { refusal: narrowed };
 
   const keyPair = method && generateKeyPair(method, turn.random);
   const shared = keyPair && ke ? keyPair.agree(ke.data) : null;
@@ -87,8 +86,7 @@ function draftChild(
       spiIn,
       spiOut: new Reader(chosen.peerSpi).u32(),
       suite,
-      local,
-      remote,
+      ...narrowed,
       features,
       initiator: false,
       nonces,
@@ -105,8 +103,20 @@ function draftChild(
     ...featurePayloads(features, channel),
     { type: 'Nonce', body: nonces.responder },
     ...(ours ? [{ type: 'KE', body: ours } as const] : []),
-    { type: 'TSi', body: remote },
-    { type: 'TSr', body: local },
+    { type: 'TSi', body: narrowed.remote },
+    { type: 'TSr', body: narrowed.local },
   ];
   return { draft, payloads: answered };
+}
+
+/** A rekey keeps its policy; a new child takes one that has none. */
+function narrow(
+  host: Established,
+  wishes: Parameters<typeof narrowings>[1],
+  replaces: Child | null,
+): Narrowed | Notify {
+  const found = narrowings(host, wishes);
+  if (found.length === 0) return notifyOf('TS_UNACCEPTABLE');
+  if (replaces !== null) return found.find(({ policy }) => policy === replaces.policy) ?? notifyOf('TS_UNACCEPTABLE');
+  return freeNarrowing(found, host.family.children) ?? notifyOf('NO_ADDITIONAL_SAS');
 }

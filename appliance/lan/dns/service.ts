@@ -47,11 +47,9 @@ export class DnsService {
     this.#log = log;
     this.#config = config;
     this.#routes = routesOf(config);
-    this.#forwarder = new ForwardRunner({
-      ...forwardLimits,
-      cacheOctets: config.cache.octets,
-      staleSeconds: config.cache.staleSeconds,
-    });
+    const { octets, staleSeconds } = config.cache;
+    const limits = { ...forwardLimits, cacheOctets: octets, staleSeconds };
+    this.#forwarder = new ForwardRunner(limits, () => this.#nudge());
     const own = config.listen.map(({ address }) => parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`));
     this.#clients = new Clients([...config.clients.map(parsePrefix), ...own], config.rateLimit);
     this.#front = new Front(this.#forwarder.cache, this.#tables());
@@ -105,15 +103,19 @@ export class DnsService {
     this.#refresh();
   }
 
-  /** When a way opens again, nothing waits for its next timer: zones are refreshed at once. */
+  /** When a way opens again, nothing waits for its next timer: zones are refreshed soon. */
   #onStatus(status: Status): void {
     const opened = closedWay(this.#status, 'tunnel') !== undefined && closedWay(status, 'tunnel') === undefined;
     this.#status = status;
     for (const way of ['wan', 'tunnel'] as const) {
       this.#forwarder.event({ kind: 'way', way, closed: closedWay(status, way) });
     }
-    if (opened) for (const runner of this.#runners.values()) runner.event({ kind: 'nudge' });
+    if (opened) this.#nudge();
     this.#refresh();
+  }
+
+  #nudge(): void {
+    for (const runner of this.#runners.values()) runner.event({ kind: 'nudge' });
   }
 
   #refresh(): void {

@@ -1,5 +1,5 @@
 /**
- * A fleet of ten thousand: one line per step with its value. Usage: fleet.ts [devices] [seconds of steady load]
+ * A fleet of ten thousand: one line per step with its value. Usage: fleet.ts [--quick] [devices] [seconds of steady load]
  */
 import { fork, spawn } from 'node:child_process';
 import { createPrivateKey, randomBytes } from 'node:crypto';
@@ -15,7 +15,9 @@ import { makeKeys, publicText } from '../../../provisioning/keys/files.ts';
 import { firstFacts, request } from '../../../provisioning/testing/facts.ts';
 import { importCsv } from '../../../provisioning/transfer/import.ts';
 
-const [devicesText = '10000', secondsText = '40'] = process.argv.slice(2);
+const words = process.argv.slice(2).filter((word) => word !== '--quick');
+const quick = process.argv.includes('--quick');
+const [devicesText = quick ? '1000' : '10000', secondsText = quick ? '10' : '60'] = words;
 const devices = Number(devicesText);
 const steadySeconds = Number(secondsText);
 const folder = mkdtempSync(join(tmpdir(), 'moat-fleet-'));
@@ -54,7 +56,7 @@ const imported = await timed(() => change(database, now(), (edit) => importCsv(e
 step(
   `${devices} devices imported from CSV, addresses given, all compiled`,
   `${imported.seconds.toFixed(1)} s (processor: ${imported.cpu.toFixed(1)} s)`,
-  imported.seconds < 60,
+  imported.cpu < 60,
 );
 
 await database.write(async (tx) => {
@@ -68,7 +70,7 @@ const compiled = all.result.configurations.length;
 step(
   'all configurations compiled (a change of the portal)',
   `${all.seconds.toFixed(1)} s for ${compiled} (processor: ${all.cpu.toFixed(1)} s)`,
-  all.seconds < 60 && compiled === devices,
+  all.cpu < 60 && compiled === devices,
 );
 const one = await timed(() =>
   change(database, now(), (edit) => setRecord(edit, 'device', 'home-7', { settings: { tunnel: { mtu: 1400 } } })),
@@ -98,17 +100,16 @@ const port = await new Promise<number>((resolve) => {
   });
 });
 
-let counts = { connected: 0, polls: 0, reports: 0, failures: 0, changed: 0, lastChangedAt: 0 };
+let counts = { ready: 0, polls: 0, reports: 0, hellos: 0, wakes: 0, failures: 0, changed: 0, lastChangedAt: 0 };
 boxes.on('message', (message) => {
   counts = message as typeof counts;
 });
-const waitSeconds = 55;
-boxes.send({ port, seeds, waitSeconds });
+boxes.send({ port, seeds });
 const ramp = await timed(async () => {
-  for (let waited = 0; counts.connected < devices && waited < 400; waited += 1) await sleep(1000);
+  for (let waited = 0; counts.ready < devices && waited < 600; waited += 1) await sleep(1000);
 });
-step('boxes connected', `${counts.connected} in ${ramp.seconds.toFixed(0)} s`, counts.connected === devices);
-await sleep(waitSeconds * 1000);
+step('boxes with their configuration', `${counts.ready} in ${ramp.seconds.toFixed(0)} s`, counts.ready === devices);
+await sleep(5000);
 
 function processorSeconds(): number {
   const fields = readFileSync(`/proc/${portal.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -121,14 +122,19 @@ function residentMegabytes(name: 'VmRSS' | 'VmHWM'): number {
 const before = { ...counts, cpu: processorSeconds() };
 await sleep(steadySeconds * 1000);
 const cores = (processorSeconds() - before.cpu) / steadySeconds;
-const rate = (counts.polls - before.polls + counts.reports - before.reports) / steadySeconds;
-step(`${devices} boxes polling and reporting`, `${cores.toFixed(2)} cores at ${rate.toFixed(0)} calls/s`, cores < 1);
+const perSecond = (name: 'reports' | 'hellos') => ((counts[name] - before[name]) / steadySeconds).toFixed(0);
+step(
+  `${devices} boxes asking for news every 20 s, reporting every minute`,
+  `${cores.toFixed(2)} cores at ${perSecond('hellos')} hellos/s and ${perSecond('reports')} reports/s`,
+  cores < 1,
+);
 step(
   'their portal, resident',
   `${residentMegabytes('VmRSS').toFixed(0)} MB (most: ${residentMegabytes('VmHWM').toFixed(0)})`,
   residentMegabytes('VmRSS') < 512,
 );
-step('calls that failed', String(counts.failures), counts.failures === 0);
+const failed = counts.failures - before.failures;
+step('calls that failed meanwhile', `${failed} (${before.failures} while all came at once)`, failed === 0);
 
 const page = await timed(async () => {
   const at = Date.now();

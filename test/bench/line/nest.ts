@@ -1,5 +1,5 @@
 import type { Impairment } from '../../lab/internet.ts';
-import { type ComparisonRecord, origin, writeRecord } from '../record.ts';
+import { type ComparisonRecord, origin } from '../record.ts';
 import { chosen, type Started, start } from '../subjects.ts';
 import { fetches, serve } from './fetches.ts';
 
@@ -42,20 +42,18 @@ export interface NestRecord extends Pick<ComparisonRecord, 'takenAt' | 'commit' 
 export interface NestOptions {
   readonly rounds?: number;
   readonly fetches?: number;
-  readonly json?: string;
   readonly only?: readonly string[];
 }
 
 /** All subjects at the same time, each on a line of its own: at this rate no processor is the limit. */
-export async function nest(options: NestOptions): Promise<void> {
+export async function nest(options: NestOptions): Promise<NestRecord> {
   const rounds = options.rounds ?? 5;
   const count = options.fetches ?? 1000;
   const started: Started[] = [];
   for (const subject of chosen(options.only)) started.push(await start(subject));
   console.log(`${started.length} lines of ${badLine.rateMbit} Mbit/s, six transfers ${rounds} times, ${count} fetches`);
   const results = await Promise.all(started.map((one) => measureLine(one, rounds, count)));
-  if (options.json)
-    writeRecord(options.json, { kind: 'nest', ...origin(), line: badLine, results } satisfies NestRecord);
+  return { kind: 'nest', ...origin(), line: badLine, results };
 }
 
 async function measureLine({ name, carries, world }: Started, rounds: number, count: number): Promise<NestResult> {

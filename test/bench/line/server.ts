@@ -1,7 +1,7 @@
 /**
  * What is fetched over the bad line, at port 8080 of every address of its host:
  *   GET /small      a kilobyte, the size of a small page
- *   GET /text/N     N octets that compress to about a third
+ *   GET /text/N     N octets that compress to a sixth
  *   GET /noise/N    N octets that do not compress
  * Prints `ready` when it listens.
  */
@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { content } from '../../lab/content.ts';
 
-const words = 'the box carries every packet of the house to the company and back without asking anybody '.split(' ');
+const words = 'the box carries every packet of the house to the company and back without asking anybody'.split(' ');
 
 /** Words in an order that does not repeat (a linear congruential generator), as prose would. */
 function text(octets: number): Buffer {

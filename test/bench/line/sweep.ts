@@ -2,7 +2,7 @@ import { runFlow } from '../../lab/flow.ts';
 import type { Impairment } from '../../lab/internet.ts';
 import { quantile } from '../../lab/measures.ts';
 import type { World } from '../../lab/world.ts';
-import { type ComparisonRecord, origin, writeRecord } from '../record.ts';
+import { type ComparisonRecord, origin } from '../record.ts';
 import { chosen, type Started, start } from '../subjects.ts';
 import { bulkTcp } from '../tcp.ts';
 import { fetches, serve } from './fetches.ts';
@@ -49,6 +49,7 @@ const flowOf = (world: World, rateMbit: number, seconds: number) => ({
   octets: 1228,
   rateMbit,
   seconds,
+  settleMs: 250,
 });
 
 export const sweeps = {
@@ -97,14 +98,13 @@ export interface SweepRecord extends Pick<ComparisonRecord, 'takenAt' | 'commit'
 
 export interface SweepOptions {
   readonly rounds?: number;
-  readonly json?: string;
   readonly only?: readonly string[];
 }
 
 type Measured = Map<number, Point[]>;
 
 /** Varies one thing. Repetition by repetition, so that what else goes on in the machine troubles all values alike. */
-export async function sweep(name: SweepName, options: SweepOptions): Promise<void> {
+export async function sweep(name: SweepName, options: SweepOptions): Promise<SweepRecord> {
   const what: Sweep = sweeps[name];
   const started: Started[] = [];
   for (const subject of chosen(options.only)) started.push(await start(subject));
@@ -127,6 +127,5 @@ export async function sweep(name: SweepName, options: SweepOptions): Promise<voi
     name: subject.name,
     points: [...points].map(([value, repetitions]) => ({ value, repetitions })),
   }));
-  const record: SweepRecord = { kind: 'sweep', ...origin(), sweep: name, series };
-  if (options.json) writeRecord(options.json, record);
+  return { kind: 'sweep', ...origin(), sweep: name, series };
 }

@@ -1,13 +1,15 @@
 /** The image starts by either firmware, gets an address, tunnels, and the sofa reads a page; what runs inside is what should. */
 import assert from 'node:assert/strict';
-import type { Box, Firmware } from '../box.ts';
+import type { Box } from '../box.ts';
 import type { Ground } from '../ground.ts';
-import { readFromSofa } from '../office.ts';
+import { lanServices, readFromSofa } from '../office.ts';
+import type { Firmware } from '../qemu.ts';
+import { lan } from '../street.ts';
 
 const mostMemoryMib = 350;
 
 export async function bootsBy(ground: Ground, firmware: Firmware): Promise<string> {
-  const disk = await ground.newDisk(`boot-${firmware}`);
+  const disk = await ground.newDisk(`boot-${firmware}`, lanServices());
   const { box, publicKey } = await ground.firstStart(disk, `boot-${firmware}`, { firmware });
   const { at } = await box.works();
   await readFromSofa(ground.street);
@@ -36,11 +38,12 @@ async function looksRight(box: Box): Promise<string> {
     (await box.shell("awk '/MemTotal/{t=$2}/MemAvailable/{a=$2}END{print int((t-a)/1024)}' /proc/meminfo")).trim(),
   );
   assert.ok(used > 0 && used < mostMemoryMib, `${used} MiB in use`);
-  const users = (await box.shell('ps -eo user=,args= | grep moat/appliance | grep -v grep')).trim().split('\n');
-  const names = users.map((line) => line.split(' ')[0] ?? '');
-  assert.ok(
-    names.includes('moat-tu+') || names.includes('moat-tunnel'),
-    `the tunnel runs under its own user: ${names.join(' ')}`,
+  const users = (await box.shell('ps -eo user:16=,args= | grep moat/appliance | grep -v grep')).trim().split('\n');
+  const names = users.map((line) => line.split(' ')[0] ?? '').sort();
+  assert.deepEqual(
+    names,
+    ['_chrony', 'moat-dhcp', 'moat-dns', 'moat-tunnel', 'root'],
+    'every service has its own user',
   );
   return `; ${used} MiB in use; processes of ${names.join(', ')}; ${await writesAtRest(box)}`;
 }
@@ -59,16 +62,24 @@ async function writesAtRest(box: Box): Promise<string> {
   return `${after - before} sectors written in ${restSeconds} s at rest (${month} MB a month)`;
 }
 
-/** `protocol address port`, as rootfs/README.md lists them. */
-const documented = ['udp * 4500', 'udp * 500', 'udp wild0 68'];
+/** `protocol where port`, as rootfs/README.md lists them: where is a device, an address, or everywhere. */
+const documented = [
+  `tcp ${lan.box} 53`,
+  'udp * 4500',
+  'udp * 500',
+  `udp ${lan.box} 123`,
+  `udp ${lan.box} 53`,
+  'udp wild0 68',
+  'udp work0 67',
+];
 
 async function listeners(box: Box): Promise<string[]> {
   const lines = (await box.shell('ss -Hlntu')).trim().split('\n');
   const names = lines.map((line) => {
     const [protocol = '', , , , local = ''] = line.trim().split(/\s+/);
-    const port = local.slice(local.lastIndexOf(':') + 1);
-    const device = /%([a-z0-9]+)/.exec(local)?.[1];
-    return `${protocol} ${device ?? '*'} ${port}`;
+    const [, address = '', device = '', port = ''] = /^(.*?)(?:%([a-z0-9]+))?:(\d+)$/.exec(local) ?? [];
+    const everywhere = address === '0.0.0.0' || address === '[::]' || address === '*';
+    return `${protocol} ${device || (everywhere ? '*' : address)} ${port}`;
   });
   return [...new Set(names)].sort();
 }

@@ -1,14 +1,13 @@
 /** Signed bundles into the idle slot: kept when they work, gone when they do not, refused when they are not right. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signingKey } from '../../../images/signing.ts';
 import { describe, encodeHead, type Manifest } from '../../../rootfs/box/bundle.ts';
-import { sleep } from '../../lab/processes.ts';
-import type { Box } from '../box.ts';
 import type { Disk } from '../disk.ts';
 import type { Ground } from '../ground.ts';
+import { whileUpdating } from './cuts.ts';
 
 const slotFolder = join(import.meta.dirname, '../../../.build/image/amd64');
 const command = '/usr/bin/node /usr/lib/moat/rootfs/box/update.ts';
@@ -47,6 +46,8 @@ function offer(ground: Ground, name: string, changes: Partial<Manifest> = {}, ke
 
 export async function refusals(ground: Ground): Promise<string> {
   const { disk } = await ground.seasoned('refusals');
+  // What differs from the idle slot is fetched: all of it shall have to be.
+  spoilSlotB(disk);
   const box = ground.start(disk, 'refusals');
   await box.works();
   const foreign = offer(ground, 'foreign', {}, generateKeyPairSync('ed25519').privateKey);
@@ -55,8 +56,6 @@ export async function refusals(ground: Ground): Promise<string> {
   const board = offer(ground, 'board', { board: 'toaster' });
   const short = offer(ground, 'short');
   truncateSync(join(ground.office.files, 'short'), 90_000_000);
-  // What differs from the idle slot is fetched: all of it shall have to be.
-  await box.shell('dd if=/dev/zero of=/dev/disk/by-partlabel/moat-root-b bs=1M seek=80 count=30 2>&1; sync');
   for (const [url, reason] of [
     [foreign, 'signature'],
     [older, 'older'],
@@ -112,27 +111,13 @@ export async function uselessUpdate(ground: Ground): Promise<string> {
 }
 
 export async function cutUpdates(ground: Ground): Promise<string> {
-  const url = offer(ground, 'cuts');
-  const slots: string[] = [];
-  for (let round = 0; round < ground.options.rounds.updating; round++) {
-    const { disk } = await ground.seasoned('cut-update');
-    spoilSlotB(disk);
-    const box = ground.start(disk, 'cut-update');
-    await box.works();
-    box.console.say(`${command} ${url}`);
-    await box.see(/moat: update to/, 120);
-    await cutSomewhere(ground, box, round);
-    const next = ground.start(disk, 'cut-update');
-    slots.push((await next.works()).slot);
-    await next.cut();
-  }
-  return `${slots.length} cuts, every next start reached the tunnel (slots ${slots.join(' ')})`;
-}
-
-/** From the first chunk to after the restart into the new slot. */
-async function cutSomewhere(ground: Ground, box: Box, round: number): Promise<void> {
-  await sleep(ground.random(2000 + round) * 90_000);
-  await box.cut();
+  offer(ground, 'cuts');
+  const stick = join(ground.office.files, 'cuts');
+  truncateSync(stick, Math.ceil(statSync(stick).size / 512) * 512);
+  const { disk } = await ground.seasoned('cut-update');
+  // Everything shall have to be written.
+  spoilSlotB(disk);
+  return whileUpdating(ground, disk, { stick, command: `${command} /dev/sda` });
 }
 
 function spoilSlotB(disk: Disk): void {

@@ -59,8 +59,8 @@ async function play(house: House, step: Step): Promise<void> {
 
 /** Whatever comes from the house or goes there vanishes, and nobody says so. */
 const silence = `table inet silence {
-  chain in { type filter hook prerouting priority -300; iifname "home" drop }
-  chain out { type filter hook postrouting priority 300; oifname "home" drop }
+  chain in { type filter hook prerouting priority -300; iifname "home" drop; }
+  chain out { type filter hook postrouting priority 300; oifname "home" drop; }
 }
 `;
 

@@ -30,11 +30,13 @@ class Play {
   now = 0;
   out: SendEffect[] = [];
   said: string[] = [];
+  recovered = 0;
 
   event(event: ForwarderEvent<string>): this {
     for (const effect of step(this.state, event, envAt(this.now)).effects) {
       if (effect.kind === 'send') this.out.push(effect);
       else if (effect.kind === 'answer') this.said.push(say(effect));
+      else if (effect.kind === 'recovered') this.recovered += 1;
     }
     return this;
   }
@@ -182,7 +184,9 @@ test('servers that are silent: given up, then failing at once with the reason, t
   assert.ok(play.now - from <= 3_000, 'looked for every three seconds');
   const probe = play.sent();
   assert.equal(decodeMessage(probe.bytes).questions[0]?.type, Type.NS);
+  assert.equal(play.recovered, 0);
   play.answer(probe, []);
+  assert.equal(play.recovered, 1, 'whoever else waits for the way hears of it');
   play.out = [];
   play.ask('w', 'd.example').answer(play.sent(), [record('d.example', 'A', '203.0.113.4')]);
   assert.equal(play.trace(), 'w: 0 1');

@@ -151,6 +151,7 @@ class Run<W> {
       if (tcp) this.#error(id, 'answers something else');
       return;
     }
+    if (health.down) this.effects.push({ kind: 'recovered' });
     noteAnswer(health, this.#env.now - attempt.sentAt, this.#env.now);
     this.#close(id);
     if (!pending || !this.#state.pendings.has(pending.key)) return;

@@ -86,7 +86,12 @@ export interface AnswerEffect<W> {
   readonly ede?: Ede;
 }
 
-export type ForwarderEffect<W> = SendEffect | AnswerEffect<W> | { readonly kind: 'drop'; readonly attempt: number };
+export type ForwarderEffect<W> =
+  | SendEffect
+  | AnswerEffect<W>
+  | { readonly kind: 'drop'; readonly attempt: number }
+  /** A server that was taken for unreachable has answered: others may be reachable again too. */
+  | { readonly kind: 'recovered' };
 
 export function startForwarder<W>(limits: ForwarderLimits): ForwarderState<W> {
   return {

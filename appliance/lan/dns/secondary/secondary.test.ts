@@ -186,13 +186,26 @@ test('NOTIFY: at once and at its sender; while trying: again afterwards; not for
   assert.equal(play.trace(), 'connect 2, ask SOA, ask IXFR, refreshed, publish 6 by difference, save, connect 1');
 });
 
-test('a nudge tries now what has failed, and leaves alone what has not', () => {
+test('a nudge: whatever was missed while the way was closed is asked for soon', () => {
   const play = new Play({ zone: zoneOf('corp', 1, [a]), ageSeconds: 0 });
-  play.event({ kind: 'nudge' });
-  assert.equal(play.trace(), '');
   play.wake();
+  play
+    .event({ kind: 'connected' })
+    .answer([soa(1)])
+    .trace();
+  play.event({ kind: 'nudge' });
+  assert.ok(play.wake() <= 500, 'though nothing had failed');
+  assert.equal(play.trace(), 'connect 1');
+  play.event({ kind: 'nudge' });
+  assert.equal(play.trace(), 'connect 1', 'a connection that does not come about is begun anew');
+  play
+    .event({ kind: 'connected' })
+    .event({ kind: 'nudge' })
+    .answer([soa(1)]);
+  assert.equal(play.trace(), 'ask SOA, refreshed, connect 1', 'an answer under way may be of before');
   play.event({ kind: 'closed', problem: 'no way' }).trace();
-  assert.equal(play.event({ kind: 'nudge' }).trace(), 'connect 1');
+  play.event({ kind: 'nudge' });
+  assert.ok(play.wake() <= 500, 'after a failure too');
 });
 
 test('with a key, only answers that are signed right are believed', () => {

@@ -113,6 +113,7 @@ export const timing = {
   noZoneRetry: 60_000,
   minimumRefresh: 10_000,
   startSpread: 2_000,
+  nudgeSpread: 500,
 } as const;
 
 /** `held`: the zone from the disk with its age in seconds at `env.now` (0 if the clock cannot tell). */
@@ -183,9 +184,18 @@ function onNotify(state: SecondaryState, event: { from: string; serial?: number 
   return begin(state, primary, env);
 }
 
+/** A NOTIFY may have been lost while the way was closed: a zone without a failure is asked about too. */
 function onNudge(state: SecondaryState, env: SecondaryEnv): Step {
-  if (state.failures === 0 || state.activity.name === 'trying') return { state, effects: [] };
-  return begin(state, 0, env);
+  const { activity } = state;
+  if (activity.name === 'idle') {
+    // Thousands of boxes hear of the same portal's return: not all in the same moment.
+    const nextAt = Math.min(activity.nextAt, env.now + spread(timing.nudgeSpread, env));
+    return { state: { ...state, activity: { name: 'idle', nextAt } }, effects: [] };
+  }
+  if (activity.asking) return { state: { ...state, again: activity.primary }, effects: [] };
+  // A connection that was begun while the way was closed waits ever longer between its tries.
+  const anew = begin(state, activity.primary, env);
+  return { state: anew.state, effects: [{ kind: 'hangUp' }, ...anew.effects] };
 }
 
 function begin(state: SecondaryState, primary: number, env: SecondaryEnv): Step {

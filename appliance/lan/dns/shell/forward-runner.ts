@@ -16,9 +16,12 @@ export class ForwardRunner {
   readonly #state: ForwarderState<Waiter>;
   readonly #sockets = new UpstreamSockets((event) => this.event(event));
   readonly #alarm = new Alarm(() => this.event({ kind: 'timer' }));
+  readonly #recovered: () => void;
 
-  constructor(limits: ForwarderLimits) {
+  /** `recovered`: a resolver that had been unreachable answers again. */
+  constructor(limits: ForwarderLimits, recovered: () => void) {
     this.#state = startForwarder(limits);
+    this.#recovered = recovered;
   }
 
   get cache(): ForwarderState<Waiter>['cache'] {
@@ -30,6 +33,7 @@ export class ForwardRunner {
     for (const effect of effects) {
       if (effect.kind === 'send') this.#sockets.send(effect);
       else if (effect.kind === 'drop') this.#sockets.drop(effect.attempt);
+      else if (effect.kind === 'recovered') this.#recovered();
       else answerWaiters(effect);
     }
     this.#alarm.set(wakeAt(this.#state));

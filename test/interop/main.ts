@@ -1,0 +1,58 @@
+/**
+ * `npm run test:interop [-- RING...] [--only TEXT] [--json] [--list]`: other people's implementations. Rings: ike (two strongSwans), dhcp,
+ * dns, ntp; all when none is named. What they need is built on the way, into `.build/`. `--only`, `--json` and `--list` are the ike
+ * ring's. Each ring prints a line a case as it goes; exit code 1 if anything failed.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { root } from './roots.ts';
+import { strongswan598, strongswan610 } from './strongswan.ts';
+
+const rings = ['ike', 'dhcp', 'dns', 'ntp'] as const;
+type Ring = (typeof rings)[number];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: 'string' }, json: { type: 'boolean' }, list: { type: 'boolean' } },
+});
+const unknown = positionals.find((name) => !(rings as readonly string[]).includes(name));
+if (unknown !== undefined) {
+  console.error(`moat interop: there is no ring '${unknown}': ${rings.join(', ')}`);
+  process.exit(2);
+}
+const narrowed = values.only !== undefined || values.json || values.list;
+const chosen: readonly Ring[] = positionals.length > 0 ? (positionals as Ring[]) : narrowed ? ['ike'] : rings;
+
+const say = (line: string) => console.error(`moat interop: ${line}`);
+
+function wordsFor(ring: Ring): string[] {
+  if (ring !== 'ike') return [];
+  const only = values.only === undefined ? [] : ['--only', values.only];
+  return [...only, ...(values.json ? ['--json'] : []), ...(values.list ? ['--list'] : [])];
+}
+
+async function play(ring: Ring): Promise<boolean> {
+  if (ring === 'ike' && !values.list) {
+    for (const recipe of [strongswan598, strongswan610]) {
+      say(`${recipe.name} of Debian ${recipe.suite}`);
+      await root(recipe);
+    }
+  }
+  say(`${ring} begins`);
+  const began = performance.now();
+  const script = fileURLToPath(new URL(`${ring}/main.ts`, import.meta.url));
+  const child = spawn(process.execPath, [script, ...wordsFor(ring)], { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  say(`${ring} ${code === 0 ? 'passed' : `FAILED with ${code}`} after ${seconds} s`);
+  return code === 0;
+}
+
+const failed: Ring[] = [];
+for (const ring of chosen) if (!(await play(ring))) failed.push(ring);
+if (failed.length > 0) {
+  say(`failed: ${failed.join(', ')}`);
+  process.exitCode = 1;
+}
