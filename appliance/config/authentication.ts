@@ -1,23 +1,10 @@
 /** How the ends of a tunnel prove themselves other than by pinned keys: certificates, and post-quantum pre-shared keys. */
-import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { Secret } from '../lib/secret.ts';
+import { certificatesOf } from './certificates.ts';
 import { checked } from './fields.ts';
 
 const file = z.string().min(1);
-
-/** Certificates as PEM, one after the other; gives their DER. @throws {TypeError} with a sentence */
-export function certificatesOf(pem: string): Uint8Array[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-  if (blocks.length === 0) throw new TypeError('expected certificates as PEM: -----BEGIN CERTIFICATE-----');
-  return blocks.map((block) => {
-    try {
-      return new Uint8Array(new X509Certificate(block).raw);
-    } catch {
-      throw new TypeError('one of the certificates cannot be read');
-    }
-  });
-}
 
 const certificates = checked(certificatesOf);
 

@@ -2,7 +2,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Secret } from '../lib/secret.ts';
-import { certificatesOf } from './authentication.ts';
+import { certificatesOf } from './certificates.ts';
 import { ConfigError } from './problems.ts';
 import type { Config, PeerConfig } from './schema.ts';
 

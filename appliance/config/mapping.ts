@@ -1,38 +1,19 @@
 /**
  * Networks that are in use on both sides of a tunnel, one for one under other addresses: host 7 of one is host 7 of the other. The
- * tunnel itself carries what the peer knows: its own addresses, and ours as it shall see them.
+ * tunnel itself carries what the peer knows: its own addresses, and ours as it shall see them. Services read this file too: no zod.
  */
-import { z } from 'zod';
 import { familyOf, formatPrefix, ipFromNumber, ipToNumber, type Prefix, prefixContains } from '../lib/ip.ts';
-import { network } from './fields.ts';
 import type { Zone } from './zones.ts';
 
-const mapped = z
-  .strictObject({
-    /** What it is where it is. */
-    network,
-    /** What it is called on the other side; as large. */
-    as: network,
-  })
-  .refine(
-    ({ network: real, as }) => familyOf(real.address) === familyOf(as.address) && real.length === as.length,
-    'as: expected a network of the same family and length',
-  );
-
-export const mapSchema = z
-  .strictObject({
-    /** Networks of ours, as the peer shall see them. */
-    ours: z.array(mapped).max(16).default([]),
-    /** Networks of the peer, as hosts of ours shall see them. */
-    theirs: z.array(mapped).max(16).default([]),
-  })
-  .prefault({});
-
-export type Mapped = z.output<typeof mapped>;
+/** A row: what a network is where it is, and what it is called on the other side; as large. */
+export interface Mapped {
+  readonly network: Prefix;
+  readonly as: Prefix;
+}
 
 export interface MappedPeer {
   readonly networks: readonly Prefix[];
-  readonly map: z.output<typeof mapSchema>;
+  readonly map: { readonly ours: readonly Mapped[]; readonly theirs: readonly Mapped[] };
 }
 
 /** The same hosts under the addresses of the other side; itself where no row is about it. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { residentOctets as residentOctetsOf } from '../../../appliance/supervisor/service-runner.ts';
 import { formatMs } from '../measures.ts';
 import { buildAddon, Moat, type MoatConfig, moatProgram } from '../moat.ts';
 import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
@@ -63,11 +64,16 @@ async function atRest(step: Step, home: Moat): Promise<void> {
     await sleep(20_000);
     const percent = ((await ticks(home)) - before) / 20;
     const { residentOctets, services } = await home.status();
-    expect(residentOctets < 256e6, 'below 256 MB', residentOctets);
+    const parts = services.map(({ name, pid, sparePid }) =>
+      [name, ...[pid, sparePid].map((each) => (each === null ? '' : megabytes(residentOctetsOf(each))))].join(' '),
+    );
+    expect(residentOctets < 256e6, 'below 256 MB', { residentOctets, parts });
     expect(percent < 1, 'below 1 %', percent);
-    return `${(residentOctets / 1e6).toFixed(0)} MB in ${services.length + 1} processes, ${percent.toFixed(2)} % of a core`;
+    return `${megabytes(residentOctets)} (${parts.join(', ')}), ${percent.toFixed(2)} % of a core`;
   });
 }
+
+const megabytes = (octets: number) => `${(octets / 1e6).toFixed(0)} MB`;
 
 /** Hundredths of a second of processor time of the whole appliance. */
 async function ticks(home: Moat): Promise<number> {
