@@ -8,13 +8,15 @@ import type { WakeTicket } from './portal-turns.ts';
 
 /** Below the 30 s after which the hastiest NATs forget a UDP conversation. */
 const helloMs = 20_000;
-const answerMs = 1000;
+/** How long the answer to a hello is waited for. */
+export const helloAnswerMs = 1000;
 const triesPerHello = 3;
 /** How long UDP is left alone after nobody has answered. */
 const sulkMs = 300_000;
 
 export class WakeListener {
   readonly #woken: () => void;
+  readonly #answerMs: number;
   #socket: Socket | null = null;
   #to = '';
   #ticket: WakeTicket | null = null;
@@ -26,8 +28,9 @@ export class WakeListener {
   #roundTripMs: number | null = null;
 
   /** `woken`: the portal has something else than we do. May be called again and again until `set` tells the new number. */
-  constructor(woken: () => void) {
+  constructor(woken: () => void, answerMs: number) {
     this.#woken = woken;
+    this.#answerMs = answerMs;
   }
 
   get works(): boolean {
@@ -85,7 +88,7 @@ export class WakeListener {
     } catch {
       // Not connected yet, or no route: silence says so too.
     }
-    this.#timer = setTimeout(() => this.#silence(), answerMs);
+    this.#timer = setTimeout(() => this.#silence(), this.#answerMs);
   }
 
   #silence(): void {

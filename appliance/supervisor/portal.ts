@@ -14,7 +14,7 @@ import type { Answer, Call } from './portal-call.ts';
 import { PortalDoors } from './portal-doors.ts';
 import type { Enrolment, PortalFiles } from './portal-files.ts';
 import { configAnswer, keyIsOld, learnedUrls, movedDoors, pauseMs, wakeTicket } from './portal-turns.ts';
-import { WakeListener } from './portal-wake.ts';
+import { helloAnswerMs, WakeListener } from './portal-wake.ts';
 
 export interface PortalParts {
   readonly files: PortalFiles;
@@ -22,6 +22,8 @@ export interface PortalParts {
   readonly log: Logger;
   /** A key that the box has from elsewhere (the factory's), used for the first enrolment. */
   readonly factoryKeyFile: string | null;
+  /** Milliseconds until a hello counts as unanswered; more where a machine is busier than any box. */
+  readonly helloAnswerMs?: number;
 }
 
 const reportMs = 60_000;
@@ -35,7 +37,7 @@ export class PortalClient {
   readonly #parts: PortalParts;
   readonly #account: Account;
   readonly #doors = new PortalDoors();
-  readonly #wakes = new WakeListener(() => this.#poke('news'));
+  readonly #wakes: WakeListener;
   #key: KeyObject | null = null;
   /** The revision that was fetched last, of this portal and in this life of the process. */
   #have: number | null = null;
@@ -54,6 +56,7 @@ export class PortalClient {
   constructor(parts: PortalParts) {
     this.#parts = parts;
     this.#account = new Account(parts.managed);
+    this.#wakes = new WakeListener(() => this.#poke('news'), parts.helloAnswerMs ?? helloAnswerMs);
   }
 
   /** A sentence for as long as a box that has taken a token has no configuration; null otherwise. */

@@ -42,6 +42,9 @@ const firstPauseMs = 1000;
 const longestPauseMs = 60_000;
 /** The other side has answered and said no: asking every second would only fill its log. */
 const refusedPauseMs = 10_000;
+/** Except at first: after a change of both ends the other one may be a moment behind (a new address range, a new key). */
+const momentMs = 500;
+const moments = 2;
 
 const refusals: ReadonlySet<Failure> = new Set<Failure>([
   'authenticationFailed',
@@ -95,8 +98,16 @@ function pauseMs(attempt: number, addressCount: number, failure: Failure, env: E
   const untriedLeft = attempt % addressCount !== 0;
   if (untriedLeft) return 0;
   const rounds = Math.floor(attempt / addressCount);
-  const floor = refusals.has(failure) ? refusedPauseMs : firstPauseMs;
-  const pause = Math.min(longestPauseMs, floor * 2 ** Math.min(rounds, 10));
+  const pause = refusals.has(failure) ? refusedPause(rounds) : doubled(firstPauseMs, rounds);
   const [jitter = 0] = env.random(1);
   return pause * (0.75 + jitter / 512);
+}
+
+function refusedPause(rounds: number): number {
+  if (rounds > 0 && rounds <= moments) return momentMs * rounds;
+  return doubled(refusedPauseMs, Math.max(0, rounds - moments));
+}
+
+function doubled(pause: number, times: number): number {
+  return Math.min(longestPauseMs, pause * 2 ** Math.min(times, 10));
 }

@@ -2,67 +2,24 @@
  * Kill -9 at many moments while two programs add homes at the same time: nothing acknowledged is lost, no address range is
  * given twice, no revision is half there. PostgreSQL itself is killed too. Usage: crash.ts [points] [sqlite|postgres]
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql } from 'kysely';
-import { type Database, openDatabase } from '../../../provisioning/db/database.ts';
+import { openDatabase } from '../../../provisioning/db/database.ts';
 import { firstFacts } from '../../../provisioning/testing/facts.ts';
 import { type PostgresServer, startPostgres } from '../../../provisioning/testing/postgres-server.ts';
+import { mistakes, startWriters } from './writers.ts';
 
 const [pointsText = '200', only = ''] = process.argv.slice(2);
 const points = Number(pointsText);
-const writer = join(import.meta.dirname, '../../../provisioning/testing/crash-writer.ts');
 
 /** Two writers, killed after `milliseconds` from their first acknowledgement; the names that were acknowledged. */
 async function round(address: string, number: number, milliseconds: number, also: () => void): Promise<string[]> {
-  const acknowledged: string[] = [];
-  const children = ['a', 'b'].map((letter) => {
-    const child = spawn(process.execPath, [writer, address, `r${number}${letter}`], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    let rest = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = lines.pop() ?? '';
-      acknowledged.push(...lines);
-    });
-    return child;
-  });
-  const started = Date.now();
-  while (acknowledged.length === 0 && Date.now() - started < 20_000) await new Promise((done) => setTimeout(done, 2));
+  const writers = await startWriters(address, number);
   await new Promise((done) => setTimeout(done, milliseconds));
   also();
-  await Promise.all(
-    children.map(async (child) => {
-      const gone = once(child, 'close');
-      child.kill('SIGKILL');
-      await gone;
-    }),
-  );
-  return acknowledged;
-}
-
-async function mistakes({ queries }: Database, acknowledged: ReadonlySet<string>): Promise<string[]> {
-  const found: string[] = [];
-  const devices = new Set((await queries.selectFrom('devices').select('name').execute()).map(({ name }) => name));
-  const lost = [...acknowledged].filter((name) => !devices.has(name));
-  if (lost.length > 0) found.push(`lost: ${lost.join(' ')}`);
-  const ranges = await queries.selectFrom('ranges').select('prefix').execute();
-  if (new Set(ranges.map(({ prefix }) => prefix)).size !== ranges.length) found.push('a range was given twice');
-  if (ranges.length !== devices.size * 2) found.push(`${ranges.length} ranges for ${devices.size} devices`);
-  const { rows } = await sql<{ id: number; changes: number }>`select r.id, count(c.id) as changes from revisions r
-    left join revision_changes c on c.revision_id = r.id group by r.id order by r.id`.execute(queries);
-  if (rows.some(({ id }, index) => id !== index + 1)) found.push('revisions have a gap');
-  if (rows.slice(1).some(({ changes }) => changes !== 4)) found.push('a revision is half there');
-  const { count } = await queries
-    .selectFrom('compiled')
-    .select(({ fn }) => fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow();
-  if (count !== devices.size) found.push(`${count} configurations for ${devices.size} devices`);
-  return found;
+  await writers.kill();
+  return writers.acknowledged;
 }
 
 async function measure(kind: 'sqlite' | 'postgres'): Promise<boolean> {
