@@ -65,6 +65,15 @@ program
   .action(async (options) => (await import('./commands/report.ts')).logsCommand(options));
 
 program
+  .command('trace')
+  .description("what becomes of each packet from a zone, and by which rule, in the kernel's own words")
+  .argument('<zone>', 'as the configuration names it')
+  .addOption(stateOption())
+  .option('--count <n>', 'stop after this many')
+  .option('--rate <n>', 'packets looked at in a second, at most', '20')
+  .action(async (zone, options) => (await import('./commands/trace.ts')).traceCommand(zone, options));
+
+program
   .command('metrics')
   .description('counters in the text format of Prometheus; there is no web server on the box')
   .addOption(stateOption())

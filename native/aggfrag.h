@@ -47,6 +47,8 @@ class Packer {
   bool IsOpen() const noexcept { return payload_ != nullptr; }
   /** The open payload, header included. */
   std::span<uint8_t> Open() const noexcept { return {payload_, used_}; }
+  /** Octets that the open payload may grow to. */
+  size_t Capacity() const noexcept { return capacity_; }
 
   /**
    * @param capacity octets of a payload with its header, at least 64.

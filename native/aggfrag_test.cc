@@ -169,6 +169,29 @@ TEST(ReassemblyGivesUpInTimeAndSpace) {
   EXPECT(heard.packets.empty());
 }
 
+/** An SA that has gone silent keeps neither parts of packets, of which all SAs together may have a few, nor its ring. */
+TEST(ReassemblyGivesEverythingBackWhenItIsSilent) {
+  Packed packed;
+  packed.Add(Inner(400, 1), 100);
+  packed.Finish();
+  aggfrag::BufferPool pool(4);
+  aggfrag::Reassembly reassembly(pool);
+  Heard heard;
+  EXPECT_EQ(reassembly.Receive(1, packed.payloads[0], 10, heard), Drop::kNone);
+  EXPECT_EQ(reassembly.Receive(3, packed.payloads[2], 20, heard), Drop::kNone);
+  EXPECT_EQ(pool.InUse(), size_t{2});
+  reassembly.Sweep(20 + aggfrag::Reassembly::kDropMs);
+  EXPECT_EQ(pool.InUse(), size_t{2});
+  reassembly.Sweep(21 + aggfrag::Reassembly::kDropMs);
+  EXPECT_EQ(pool.InUse(), size_t{0});
+  EXPECT(!reassembly.HasRing());
+  EXPECT_EQ(reassembly.Incomplete(), uint64_t{1});
+  // It goes on with the numbers that follow, as if nothing had been.
+  for (size_t i = 0; i < packed.payloads.size(); i += 1) EXPECT_EQ(reassembly.Receive(10 + i, packed.payloads[i], 5000, heard), Drop::kNone);
+  EXPECT_EQ(heard.packets.size(), size_t{1});
+  EXPECT(heard.packets[0] == Inner(400, 1));
+}
+
 TEST(ReassemblyDeliversExactlyWhatArrivedInWhole) {
   auto random = moat::testing::Random();
   for (int round = 0; round < 300; round += 1) {

@@ -26,6 +26,7 @@ enum class Drop : uint8_t {
   kNoSocket,
   kSendFailed,
   kQueueFull,
+  kOverload,
   kCount,
 };
 
@@ -51,6 +52,7 @@ inline constexpr std::array<const char*, kDropCount> kDropNames{
     "noSocket",                // the SA needs a family or raw ESP that this machine does not give
     "sendFailed",              // the kernel refused the envelope: no route, address gone, too large
     "queueFull",               // the socket's or the event queue's bound was reached
+    "overload",                // packets came faster than they could leave: of the flow that had most of them waiting
 };
 
 }  // namespace moat

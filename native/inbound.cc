@@ -20,6 +20,9 @@ std::span<uint8_t> WithoutIpv4Header(std::span<uint8_t> bytes) noexcept {
 /** Packets that may be incomplete at one time, of all tunnels together. */
 constexpr size_t kIncompletePackets = 2048;
 
+/** SAs that one tick looks at: under a millisecond, should all have something to give up. */
+constexpr size_t kSwept = 512;
+
 }  // namespace
 
 Inbound::Inbound(const Parts& parts)
@@ -32,6 +35,19 @@ void Inbound::Install(std::unique_ptr<InboundSa> sa) {
 }
 
 void Inbound::Remove(uint32_t spi) { sas_.erase(spi); }
+
+void Inbound::Tick(uint64_t nowMs) noexcept {
+  for (size_t looked = std::min(keeping_.size(), kSwept); looked > 0; looked -= 1) {
+    nextSwept_ = nextSwept_ + 1 < keeping_.size() ? nextSwept_ + 1 : 0;
+    const auto found = sas_.find(keeping_[nextSwept_]);
+    if (found != sas_.end()) found->second->reassembly->Sweep(nowMs);
+    if (found != sas_.end() && found->second->reassembly->HasRing()) continue;
+    if (found != sas_.end()) found->second->keeping = false;
+    keeping_[nextSwept_] = keeping_.back();
+    keeping_.pop_back();
+    if (keeping_.empty()) return;
+  }
+}
 
 void Inbound::Readable(SocketKind kind, uint64_t nowMs) noexcept {
   const size_t count = batch_.Receive(sockets_.Descriptor(kind));
@@ -111,6 +127,10 @@ Drop Inbound::Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& r
     reading_ = &sa;
     Bump(sa.record->envelopes);
     const Drop drop = sa.reassembly->Receive(opened.sequence, opened.payload, nowMs, *this);
+    if (!sa.keeping && sa.reassembly->HasRing()) {
+      sa.keeping = true;
+      keeping_.push_back(sa.opener.spi);
+    }
     sa.record->incomplete.store(sa.reassembly->Incomplete(), std::memory_order_relaxed);
     return drop;
   }

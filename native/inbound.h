@@ -46,6 +46,9 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
   /** Handles what waits in a socket, at most one batch. @param nowMs of the monotonic clock. */
   void Readable(SocketKind kind, uint64_t nowMs) noexcept;
 
+  /** To be called about once a second: what was kept for packets that never came whole is given up, of some SAs each time. */
+  void Tick(uint64_t nowMs) noexcept;
+
  private:
   Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
   Drop PostIke(std::span<const uint8_t> message, const Path& path) noexcept;
@@ -66,6 +69,9 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
   Coalescer coalescer_;
   aggfrag::BufferPool pool_;
   std::unordered_map<uint32_t, std::unique_ptr<InboundSa>> sas_;
+  /** SPIs of SAs that keep something for `Tick` to look at. */
+  std::vector<uint32_t> keeping_;
+  size_t nextSwept_ = 0;
   /** Whose AGGFRAG payload is being read. */
   InboundSa* reading_ = nullptr;
 };

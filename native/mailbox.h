@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <vector>
 
@@ -19,29 +20,28 @@ class Mailbox {
   int Descriptor() const noexcept { return wake_.Get(); }
 
   void Post(Letter letter) {
-    {
-      const std::lock_guard lock(mutex_);
-      letters_.push_back(std::move(letter));
-    }
+    const std::lock_guard lock(mutex_);
+    letters_.push_back(std::move(letter));
     const uint64_t one = 1;
     // A full counter means that the reader has been woken already.
     if (write(wake_.Get(), &one, sizeof one) < 0) return;
   }
 
-  /** Everything posted so far. */
-  std::vector<Letter> Take() {
-    uint64_t count;
-    if (read(wake_.Get(), &count, sizeof count) < 0) return {};
+  /** The oldest letters, at most so many; while there are more, the descriptor stays readable. */
+  std::vector<Letter> Take(size_t most) {
     std::vector<Letter> taken;
     const std::lock_guard lock(mutex_);
-    taken.swap(letters_);
+    for (; !letters_.empty() && taken.size() < most; letters_.pop_front()) taken.push_back(std::move(letters_.front()));
+    uint64_t count;
+    // Under the lock, so that no letter is posted between the look and the reading.
+    if (letters_.empty() && read(wake_.Get(), &count, sizeof count) < 0) return taken;
     return taken;
   }
 
  private:
   Fd wake_;
   std::mutex mutex_;
-  std::vector<Letter> letters_;
+  std::deque<Letter> letters_;
 };
 
 }  // namespace moat

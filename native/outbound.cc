@@ -12,27 +12,11 @@ namespace {
 
 constexpr uint64_t kAcquireIntervalMs = 1000;
 
-/** Read from TUN before what came in has its turn. */
-constexpr size_t kBatchOctets = 256 << 10;
-
-/** Every batch ends each tunnel's open envelope early. While few tunnels are busy, longer batches waste fewer; each open one holds a slot. */
-constexpr size_t kFewTunnels = 4, kLongBatch = 4 * SendQueue::kEnvelopes;
-
 /**
- * After this many packets or octets in one batch the next ones are microseconds away: looking again a few times fills the open envelope, which
- * costs less than another envelope would. In all it waits under ten microseconds.
+ * What one turn reads and sends, before what came in has its turn. It reads more than it sends, so that where there is too much the kernel's queue
+ * stays short and ours, which is fair, grows.
  */
-constexpr size_t kFlood = 6, kFloodOctets = 32 << 10;
-constexpr int kLooks = 4, kPausesBetweenLooks = 40;
-
-/** Tells the processor that this is a wait; 20 to 50 nanoseconds each. */
-inline void Pause() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");
-#endif
-}
+constexpr size_t kReadOctets = 512 << 10, kReadPackets = 512, kSendOctets = 256 << 10, kSendPackets = 256;
 
 /** RFC 1812 4.3.2.8: answers of ICMP are limited; this many in each interval. */
 constexpr uint64_t kTooBigIntervalMs = 100;
@@ -41,8 +25,8 @@ constexpr uint32_t kTooBigPerInterval = 20;
 /** With a delay, a packet up to this length ends a bunch: an acknowledgement, a request, the end of a burst. */
 constexpr size_t kSmallPacket = 512;
 
-/** The largest IKE message or inner packet that a slot must hold, with everything around it, in whole cache lines. */
-size_t SlotLength(size_t tunMtu) {
+/** The largest IKE message or inner packet that a block must hold, with everything around it, in whole cache lines. */
+size_t BlockLength(size_t tunMtu) {
   const size_t largest = std::max(tunMtu, size_t{65535});
   return (esp::kHeadroom + largest + esp::kMaxTrailer + 63) / 64 * 64;
 }
@@ -64,9 +48,9 @@ Outbound::Outbound(const Parts& parts)
       sockets_(parts.sockets),
       events_(parts.events),
       prober_(table_, *this),
-      queue_(parts.sockets, counters_, *this, SlotLength(parts.tunMtu)),
-      reading_(queue_.Take()) {
-  touched_.reserve(SendQueue::kEnvelopes);
+      queue_(parts.sockets, counters_, *this, BlockLength(parts.tunMtu)),
+      flows_(counters_, parts.seed) {
+  touched_.reserve(SendQueue::kLanes);
 }
 
 SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
@@ -74,36 +58,56 @@ SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
   return sa.udpEncapsulation ? sockets_.UdpFor(family, sa.wirePath.LocalPort()) : Sockets::RawFor(family);
 }
 
-void Outbound::TunReadable(uint64_t nowMs) noexcept {
-  nowMs_ = nowMs;
-  const size_t room = queue_.SlotLength() - esp::kHeadroom - esp::kMaxTrailer;
-  size_t octets = 0;
-  const auto goesOn = [&](size_t count) {
-    return octets < kBatchOctets && (count < SendQueue::kEnvelopes || (count < kLongBatch && touched_.size() <= kFewTunnels));
-  };
-  for (size_t count = 0; goesOn(count); count += 1) {
-    uint8_t* at = reading_ + esp::kHeadroom;
-    OffloadHeader offload;
-    size_t length = tun_.Read({at, room}, offload);
-    for (int look = 0; length == 0 && (count >= kFlood || octets >= kFloodOctets) && look < kLooks; look += 1) {
-      for (int pause = 0; pause < kPausesBetweenLooks; pause += 1) Pause();
-      length = tun_.Read({at, room}, offload);
-    }
-    if (length == 0) break;
-    octets += length;
-    const Drop drop = SendPacket({at, length}, offload);
-    if (drop != Drop::kNone) counters_.Count(drop);
-  }
-  for (OutboundSa* sa : touched_) EndBatch(*sa);
-  touched_.clear();
-  queue_.Flush();
+void Outbound::TakeTurn(uint64_t nowUs) noexcept {
+  nowMs_ = nowUs / 1000;
+  ReadTun(nowUs);
+  if (!queue_.Blocked()) SendTurn(nowUs);
 }
 
-Drop Outbound::SendPacket(std::span<uint8_t> packet, const OffloadHeader& offload) noexcept {
+void Outbound::ReadTun(uint64_t nowUs) noexcept {
+  size_t octets = 0;
+  for (size_t count = 0; count < kReadPackets && octets < kReadOctets; count += 1) {
+    const std::span<uint8_t> room = flows_.Room();
+    OffloadHeader offload;
+    const size_t length = room.empty() ? 0 : tun_.Read(room, offload);
+    if (length == 0) return;
+    octets += length;
+    const Drop drop = Queue(room.first(length), offload, nowUs);
+    if (drop != Drop::kNone) counters_.Count(drop);
+  }
+}
+
+Drop Outbound::Queue(std::span<uint8_t> packet, const OffloadHeader& offload, uint64_t nowUs) noexcept {
   IpView view;
   if (ParseIp(packet, view) != Drop::kNone || view.length != packet.size()) return Drop::kMalformed;
   const bool complete = offload.IsSuperPacket() || (offload.flags & OffloadHeader::kNeedsChecksum) == 0;
   if (!complete && !CompleteChecksum(packet, offload)) return Drop::kMalformed;
+  flows_.Add(packet, view, offload, nowUs);
+  return Drop::kNone;
+}
+
+void Outbound::SendTurn(uint64_t nowUs) noexcept {
+  size_t octets = 0;
+  for (size_t count = 0; count < kSendPackets && octets < kSendOctets && !queue_.Blocked(); count += 1) {
+    FlowQueue::Packet* packet = flows_.Next(nowUs);
+    if (packet == nullptr) break;
+    octets += packet->octets.size();
+    const Drop drop = SendPacket(*packet);
+    if (drop != Drop::kNone) counters_.Count(drop);
+    if (touched_.size() == SendQueue::kLanes) EndTouched();
+  }
+  EndTouched();
+  queue_.Flush();
+}
+
+void Outbound::EndTouched() noexcept {
+  for (OutboundSa* sa : touched_) EndBatch(*sa);
+  touched_.clear();
+}
+
+Drop Outbound::SendPacket(FlowQueue::Packet& waiting) noexcept {
+  const std::span<uint8_t> packet = waiting.octets;
+  const IpView& view = waiting.view;
   OutboundSa* sa = table_.Find(view);
   if (sa == nullptr) {
     Acquire(view);
@@ -115,14 +119,10 @@ Drop Outbound::SendPacket(std::span<uint8_t> packet, const OffloadHeader& offloa
     sa->touched = true;
     touched_.push_back(sa);
   }
-  if (offload.IsSuperPacket()) return SendSegments(*sa, packet, view, offload);
-  if (sa->aggfrag) {
-    Aggregate(*sa, {packet, {}}, view);
-    return Drop::kNone;
-  }
-  const Drop drop = SendPlain(*sa, reading_, packet.size(), view);
-  if (drop == Drop::kNone) reading_ = queue_.Take();
-  return drop;
+  if (waiting.offload.IsSuperPacket()) return SendSegments(*sa, packet, view, waiting.offload);
+  if (!sa->aggfrag) return SendPlain(*sa, {packet, {}}, view);
+  Aggregate(*sa, {packet, {}}, view);
+  return Drop::kNone;
 }
 
 Drop Outbound::SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept {
@@ -133,35 +133,38 @@ Drop Outbound::SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpV
       Aggregate(sa, segment, view);
       continue;
     }
-    uint8_t* slot = queue_.Take();
-    std::memcpy(slot + esp::kHeadroom, segment.header.data(), segment.header.size());
-    std::memcpy(slot + esp::kHeadroom + segment.header.size(), segment.body.data(), segment.body.size());
-    const Drop drop = SendPlain(sa, slot, segment.header.size() + segment.body.size(), view);
-    if (drop == Drop::kNone) continue;
-    queue_.Put(slot);
-    return drop;
+    const Drop drop = SendPlain(sa, segment, view);
+    if (drop != Drop::kNone) return drop;
   }
   return Drop::kNone;
 }
 
-/** Seals the packet that stands behind the headroom of `slot`, and gives the slot to the queue unless it fails. */
-Drop Outbound::SendPlain(OutboundSa& sa, uint8_t* slot, size_t length, const IpView& view) noexcept {
-  const std::span<uint8_t> packet(slot + esp::kHeadroom, length);
+/** Puts a packet into an envelope of its own. */
+Drop Outbound::SendPlain(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept {
+  const size_t length = packet.header.size() + packet.body.size();
   if (sa.tellTooBig && length > sa.LargestInner()) {
-    TellTooBig(sa, packet, view);
-    const bool mayNotBeSplit = view.source.family == 6 || (packet[6] & 0x40) != 0;
+    TellTooBig(sa, packet.header, view);
+    const bool mayNotBeSplit = view.source.family == 6 || (packet.header[6] & 0x40) != 0;
     if (mayNotBeSplit) return Drop::kTooBig;
   }
-  const Drop drop = esp::Seal(sa.sealer, packet, view.source.family == 4 ? kIpv4 : kIpv6);
-  if (drop != Drop::kNone) return drop;
+  uint8_t* slot = queue_.Take(sa.lane, esp::SealedLength(length));
+  uint8_t* at = slot + esp::kHeadroom;
+  std::memcpy(at, packet.header.data(), packet.header.size());
+  if (!packet.body.empty()) std::memcpy(at + packet.header.size(), packet.body.data(), packet.body.size());
+  const Drop drop = esp::Seal(sa.sealer, {at, length}, view.source.family == 4 ? kIpv4 : kIpv6);
+  if (drop != Drop::kNone) {
+    queue_.Put(sa.lane);
+    return drop;
+  }
   CountSent(sa, length);
   Bump(sa.record->envelopes);
-  queue_.Commit({slot, {slot, esp::SealedLength(length)}, sa.wirePath, SocketOf(sa), view.ecn});
+  queue_.Commit(sa.lane, {esp::SealedLength(length), sa.wirePath, SocketOf(sa), view.ecn});
   return Drop::kNone;
 }
 
 void Outbound::Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept {
-  const auto take = [&] { return queue_.Take() + esp::kHeadroom; };
+  const size_t sealed = esp::SealedLength(sa.EnvelopePayload());
+  const auto take = [&] { return queue_.Take(sa.lane, sealed) + esp::kHeadroom; };
   const auto emit = [&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); };
   const size_t length = packet.header.size() + packet.body.size();
   sa.packer.Add(packet.header, packet.body, sa.EnvelopePayload(), take, emit);
@@ -171,22 +174,21 @@ void Outbound::Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const
 
 /** Seals an AGGFRAG payload, which lies in a slot or in the SA's own buffer. */
 void Outbound::SealAndCommit(OutboundSa& sa, std::span<uint8_t> payload) noexcept {
-  uint8_t* slot = payload.data() - esp::kHeadroom;
-  if (slot == sa.held.get()) {
-    slot = queue_.Take();
+  const size_t length = esp::SealedLength(payload.size());
+  if (payload.data() - esp::kHeadroom == sa.held.data()) {
+    uint8_t* slot = queue_.Take(sa.lane, length);
     std::memcpy(slot + esp::kHeadroom, payload.data(), payload.size());
     payload = {slot + esp::kHeadroom, payload.size()};
   }
   const Drop drop = esp::Seal(sa.sealer, payload, kAggfrag);
   if (drop != Drop::kNone) {
     counters_.Count(drop);
-    queue_.Put(slot);
+    queue_.Put(sa.lane);
     return;
   }
   Bump(sa.record->envelopes);
-  const size_t length = esp::SealedLength(payload.size());
   sa.largeEnvelopes += length + sa.Overhead() > PathProber::LimitsOf(sa).smallest ? 1 : 0;
-  queue_.Commit({slot, {slot, length}, sa.wirePath, SocketOf(sa), 0, sa.DontFragment(), sa.tunnel});
+  queue_.Commit(sa.lane, {length, sa.wirePath, SocketOf(sa), 0, sa.DontFragment(), sa.tunnel});
 }
 
 void Outbound::CountSent(OutboundSa& sa, size_t length) noexcept {
@@ -196,7 +198,7 @@ void Outbound::CountSent(OutboundSa& sa, size_t length) noexcept {
   Bump(sa.record->octets, length);
 }
 
-/** The batch is over: what is open leaves now, unless company may come in time. */
+/** The turn is over: what is open leaves now, unless company may come in time. */
 void Outbound::EndBatch(OutboundSa& sa) noexcept {
   sa.touched = false;
   if (sa.packer.IsOpen() && sa.aggregationDelayMs > 0 && !sa.endsSmall) {
@@ -220,7 +222,7 @@ void Outbound::FinishOpen(OutboundSa& sa) noexcept {
   sa.heldUntilMs = 0;
 }
 
-/** Keeps the open envelope for the next batch, in the SA's own buffer. */
+/** Keeps the open envelope for the next turn, in the SA's own buffer. */
 void Outbound::Hold(OutboundSa& sa) noexcept {
   const std::span<uint8_t> open = sa.packer.Open();
   uint8_t* slot = open.data() - esp::kHeadroom;
@@ -228,11 +230,11 @@ void Outbound::Hold(OutboundSa& sa) noexcept {
     sa.heldUntilMs = nowMs_ + sa.aggregationDelayMs;
     holding_.push_back(&sa);
   }
-  if (slot == sa.held.get()) return;
-  if (!sa.held) sa.held.reset(new uint8_t[queue_.SlotLength()]);
-  std::memcpy(sa.held.get() + esp::kHeadroom, open.data(), open.size());
-  sa.packer.MoveTo(sa.held.get() + esp::kHeadroom);
-  queue_.Put(slot);
+  if (slot == sa.held.data()) return;
+  sa.held.resize(std::max(sa.held.size(), esp::SealedLength(sa.packer.Capacity())));
+  std::memcpy(sa.held.data() + esp::kHeadroom, open.data(), open.size());
+  sa.packer.MoveTo(sa.held.data() + esp::kHeadroom);
+  queue_.Put(sa.lane);
 }
 
 void Outbound::TellTooBig(const OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept {
@@ -257,14 +259,14 @@ void Outbound::SendIke(std::span<const uint8_t> message, const Path& path) noexc
   const WirePath wirePath(path);
   const SocketKind socket = sockets_.UdpFor(wirePath.Family(), path.local.port);
   const size_t marker = IsIke(socket) ? 0 : kNonEspMarkerLength;
-  if (marker + message.size() > queue_.SlotLength()) {
+  if (marker + message.size() > queue_.BlockLength()) {
     counters_.Count(Drop::kSendFailed);
     return;
   }
-  uint8_t* slot = queue_.Take();
+  uint8_t* slot = queue_.Take(controlLane_, marker + message.size());
   std::memset(slot, 0, marker);
   std::memcpy(slot + marker, message.data(), message.size());
-  queue_.Commit({slot, {slot, marker + message.size()}, wirePath, socket});
+  queue_.Commit(controlLane_, {marker + message.size(), wirePath, socket});
   queue_.Flush();
 }
 

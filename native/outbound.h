@@ -2,6 +2,7 @@
 
 #include "counters.h"
 #include "event.h"
+#include "flow_queue.h"
 #include "outbound_table.h"
 #include "path_prober.h"
 #include "segmenter.h"
@@ -13,9 +14,10 @@ namespace moat {
 /**
  * The way out: TUN -> SA by selectors -> (AGGFRAG ->) ESP -> socket. Owns the outbound SAs.
  *
- * Theory of operation: packets are read from TUN straight into the send queue's slots, with room for the ESP header in front. Without AGGFRAG
- * they are sealed where they lie; with it they are copied into the SA's open envelope, which is sealed when it is full or the batch ends.
- * All envelopes of a batch leave together. Nothing here waits.
+ * Theory of operation: what waits in TUN is read at once into the flow queue, so that it is never the kernel's one queue for all that grows.
+ * From there packets go by turns of their flows: without AGGFRAG each into a slot, with it into the SA's open envelope, which is sealed when it
+ * is full or the turn ends. All envelopes of a turn leave together. When a socket is full, packets stay in the flow queue until it is
+ * writable; that queue alone drops. Nothing here waits.
  */
 class Outbound : private ProbeSender, private SizeObserver {
  public:
@@ -24,6 +26,8 @@ class Outbound : private ProbeSender, private SizeObserver {
     const Sockets& sockets;
     EventSink& events;
     size_t tunMtu;
+    /** Of the flow queue. */
+    uint64_t seed;
   };
 
   explicit Outbound(const Parts& parts);
@@ -40,8 +44,15 @@ class Outbound : private ProbeSender, private SizeObserver {
   void ProbeArrived(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept;
   void ProbeAcknowledged(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept;
 
-  /** Sends what waits in TUN, at most one batch. @param nowMs of the monotonic clock. */
-  void TunReadable(uint64_t nowMs) noexcept;
+  /** Reads what waits in TUN and sends what waits here, at most one turn of each. @param nowUs of the monotonic clock. */
+  void TakeTurn(uint64_t nowUs) noexcept;
+  /** There is more to send, and a socket to send it. */
+  bool Waiting() const noexcept { return !flows_.Empty() && !queue_.Blocked(); }
+
+  /** A socket is full; `Writable` is to be called when it is not any more. */
+  bool Blocked() const noexcept { return queue_.Blocked(); }
+  SocketKind BlockedSocket() const noexcept { return queue_.BlockedSocket(); }
+  void Writable() noexcept { queue_.Flush(); }
 
   /** Adds the non-ESP marker where the path's local port wants it. */
   void SendIke(std::span<const uint8_t> message, const Path& path) noexcept;
@@ -53,9 +64,13 @@ class Outbound : private ProbeSender, private SizeObserver {
   void Keepalives(uint64_t nowMs) noexcept;
 
  private:
-  Drop SendPacket(std::span<uint8_t> packet, const OffloadHeader& offload) noexcept;
+  void ReadTun(uint64_t nowUs) noexcept;
+  Drop Queue(std::span<uint8_t> packet, const OffloadHeader& offload, uint64_t nowUs) noexcept;
+  void SendTurn(uint64_t nowUs) noexcept;
+  void EndTouched() noexcept;
+  Drop SendPacket(FlowQueue::Packet& packet) noexcept;
   Drop SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept;
-  Drop SendPlain(OutboundSa& sa, uint8_t* slot, size_t length, const IpView& view) noexcept;
+  Drop SendPlain(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept;
   void Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept;
   void EndBatch(OutboundSa& sa) noexcept;
   void FinishOpen(OutboundSa& sa) noexcept;
@@ -76,10 +91,11 @@ class Outbound : private ProbeSender, private SizeObserver {
   OutboundTable table_;
   PathProber prober_;
   SendQueue queue_;
+  /** Of IKE messages and keepalives. */
+  SendLane controlLane_;
+  FlowQueue flows_;
   Segmenter segmenter_;
-  /** The slot that TUN is read into; it stays until a packet leaves in it. */
-  uint8_t* reading_;
-  /** SAs that have sent in this batch. */
+  /** SAs that have sent in this turn. */
   std::vector<OutboundSa*> touched_;
   /** SAs whose envelopes wait for company. */
   std::vector<OutboundSa*> holding_;

@@ -47,17 +47,18 @@ void Outbound::PeerMoved(uint32_t tunnel, const Path& path, uint64_t nowMs) {
 }
 
 void Outbound::SendMessage(OutboundSa& sa, size_t payloadLength, const ProbeMessage& message, bool probe) noexcept {
-  uint8_t* slot = queue_.Take();
+  const size_t sealed = esp::SealedLength(payloadLength);
+  // Not in the SA's own lane, where an envelope may be open.
+  uint8_t* slot = queue_.Take(controlLane_, sealed);
   const std::span<uint8_t> payload(slot + esp::kHeadroom, payloadLength);
   WriteProbeMessage(payload, message);
   const Drop drop = esp::Seal(sa.sealer, payload, kAggfrag);
   if (drop != Drop::kNone) {
     counters_.Count(drop);
-    queue_.Put(slot);
+    queue_.Put(controlLane_);
     return;
   }
-  const std::span<uint8_t> sealed(slot, esp::SealedLength(payloadLength));
-  queue_.Commit({slot, sealed, sa.wirePath, SocketOf(sa), 0, probe, sa.tunnel, probe});
+  queue_.Commit(controlLane_, {sealed, sa.wirePath, SocketOf(sa), 0, probe, sa.tunnel, probe});
 }
 
 void Outbound::SendProbe(OutboundSa& sa, const Probe& probe, uint64_t nowMs) noexcept {
@@ -106,9 +107,8 @@ void Outbound::Keepalives(uint64_t nowMs) noexcept {
     if (sa.keepaliveSeconds == 0 || !sa.udpEncapsulation) return;
     if (nowMs - sa.lastSentMs < uint64_t{sa.keepaliveSeconds} * 1000) return;
     sa.lastSentMs = nowMs;
-    uint8_t* slot = queue_.Take();
-    *slot = kKeepaliveOctet;
-    queue_.Commit({slot, {slot, 1}, sa.wirePath, SocketOf(sa)});
+    *queue_.Take(controlLane_, 1) = kKeepaliveOctet;
+    queue_.Commit(controlLane_, {1, sa.wirePath, SocketOf(sa)});
   });
   queue_.Flush();
 }

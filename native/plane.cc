@@ -1,6 +1,8 @@
 #include "plane.h"
 
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
 
 #include <algorithm>
 
@@ -12,8 +14,32 @@ namespace {
 /** What an epoll event speaks of: a SocketKind, or one of these. */
 constexpr uint32_t kTunSource = kSocketCount, kMailboxSource = kSocketCount + 1;
 
+constexpr uint32_t kNoSource = UINT32_MAX;
+
+/** Between two turns of the packets: of the dearest, which free an SA, a tenth of a millisecond. */
+constexpr size_t kCommandsPerTurn = 32;
+
 constexpr int kMaxEpollEvents = 16;
 constexpr int kTickMs = 1000;
+
+void PrepareThread() noexcept {
+  pthread_setname_np(pthread_self(), "moat-plane");
+  // Pauses of tens of microseconds must not become a hundred; the unit is nanoseconds.
+  prctl(PR_SET_TIMERSLACK, 1000);
+}
+
+void Pause(uint64_t us) noexcept {
+  if (us == 0) return;
+  const timespec pause{0, static_cast<long>(us * 1000)};
+  nanosleep(&pause, nullptr);
+}
+
+uint64_t Seed() noexcept {
+  uint64_t seed = 0;
+  // Without randomness two flows may share a queue on purpose, and no more.
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0) return 0;
+  return seed;
+}
 
 }  // namespace
 
@@ -37,7 +63,7 @@ Plane::Plane(Tun tun, Sockets sockets, const PlaneOptions& options, EventSink& e
       notices_(*this),
       tun_(std::make_unique<Tun>(std::move(tun))),
       sockets_(std::make_unique<Sockets>(std::move(sockets))),
-      outbound_({*tun_, *sockets_, events, static_cast<size_t>(options.tunMtu)}),
+      outbound_({*tun_, *sockets_, events, static_cast<size_t>(options.tunMtu), Seed()}),
       inbound_({*tun_, *sockets_, events, notices_}),
       epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
@@ -134,25 +160,42 @@ void Plane::Watch() noexcept {
   watch(mailbox_.Descriptor(), kMailboxSource);
 }
 
+/** Asks to hear of it when the full socket, if one is, can be written to again; and no more when none is. */
+void Plane::WatchFullSocket() noexcept {
+  const uint32_t full = outbound_.Blocked() ? static_cast<uint32_t>(outbound_.BlockedSocket()) : kNoSource;
+  if (full == fullSocket_) return;
+  const auto change = [&](uint32_t source, uint32_t events) {
+    if (source == kNoSource) return;
+    epoll_event event{};
+    event.events = events;
+    event.data.u32 = source;
+    epoll_ctl(epoll_.Get(), EPOLL_CTL_MOD, sockets_->Descriptor(static_cast<SocketKind>(source)), &event);
+  };
+  change(fullSocket_, EPOLLIN);
+  change(full, EPOLLIN | EPOLLOUT);
+  fullSocket_ = full;
+}
+
 void Plane::Run() noexcept {
-  pthread_setname_np(pthread_self(), "moat-plane");
+  PrepareThread();
   epoll_event ready[kMaxEpollEvents];
   nowMs_ = MonotonicMs();
   nextTickMs_ = nowMs_ + kTickMs;
   while (!stopping_) {
     const int count = epoll_wait(epoll_.Get(), ready, kMaxEpollEvents, MillisecondsToSleep());
-    nowMs_ = MonotonicMs();
-    for (int i = 0; i < count; i += 1) {
-      // An interface that somebody deleted reports this for ever.
-      if (ready[i].data.u32 == kTunSource && (ready[i].events & EPOLLERR) != 0) {
-        epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, tun_->Descriptor(), nullptr);
-      }
-      Handle(ready[i].data.u32);
-    }
+    const uint64_t nowUs = MonotonicUs();
+    nowMs_ = nowUs / 1000;
+    for (int i = 0; i < count; i += 1) Handle(ready[i].data.u32, ready[i].events);
+    // What waits in TUN is looked for in every turn: while there is traffic, something mostly does.
+    outbound_.TakeTurn(nowUs);
+    WatchFullSocket();
     if (nowMs_ >= outbound_.WakeAt()) outbound_.Tick(nowMs_);
-    if (nowMs_ < nextTickMs_) continue;
-    outbound_.Keepalives(nowMs_);
-    nextTickMs_ = nowMs_ + kTickMs;
+    if (nowMs_ >= nextTickMs_) {
+      outbound_.Keepalives(nowMs_);
+      inbound_.Tick(nowMs_);
+      nextTickMs_ = nowMs_ + kTickMs;
+    }
+    if (!outbound_.Waiting()) Pause(pacer_.PauseAfter(Received().packets + Sent().packets, nowUs, MonotonicUs()));
   }
   // Whoever hears of the end may open the same ports and interface again at once.
   tun_.reset();
@@ -161,17 +204,20 @@ void Plane::Run() noexcept {
 }
 
 int Plane::MillisecondsToSleep() const noexcept {
+  if (outbound_.Waiting()) return 0;
   const uint64_t wakeAt = std::min(nextTickMs_, outbound_.WakeAt());
   return wakeAt <= nowMs_ ? 0 : static_cast<int>(wakeAt - nowMs_);
 }
 
-void Plane::Handle(uint32_t source) noexcept {
+void Plane::Handle(uint32_t source, uint32_t events) noexcept {
   if (source == kTunSource) {
-    outbound_.TunReadable(nowMs_);
+    // An interface that somebody deleted reports this for ever.
+    if ((events & EPOLLERR) != 0) epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, tun_->Descriptor(), nullptr);
   } else if (source == kMailboxSource) {
-    for (Command& command : mailbox_.Take()) Obey(command);
+    for (Command& command : mailbox_.Take(kCommandsPerTurn)) Obey(command);
   } else {
-    inbound_.Readable(static_cast<SocketKind>(source), nowMs_);
+    if ((events & EPOLLOUT) != 0) outbound_.Writable();
+    if ((events & ~uint32_t{EPOLLOUT}) != 0) inbound_.Readable(static_cast<SocketKind>(source), nowMs_);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "inbound.h"
 #include "mailbox.h"
 #include "outbound.h"
+#include "pacer.h"
 
 namespace moat {
 
@@ -74,7 +75,8 @@ class Plane {
   Plane(Tun tun, Sockets sockets, const PlaneOptions& options, EventSink& events);
   void Run() noexcept;
   void Watch() noexcept;
-  void Handle(uint32_t source) noexcept;
+  void WatchFullSocket() noexcept;
+  void Handle(uint32_t source, uint32_t events) noexcept;
   int MillisecondsToSleep() const noexcept;
   std::shared_ptr<TunnelState> StateOf(uint32_t tunnel);
   void Forget(uint32_t tunnel);
@@ -99,6 +101,9 @@ class Plane {
   Outbound outbound_;
   Inbound inbound_;
   Fd epoll_;
+  Pacer pacer_;
+  /** The socket whose EPOLLOUT is watched, or none. */
+  uint32_t fullSocket_ = UINT32_MAX;
   bool stopping_ = false;
   /** Of the monotonic clock, read once for each turn of the loop. */
   uint64_t nowMs_ = 0;

@@ -6,6 +6,12 @@ Reassembly::~Reassembly() {
   for (Place& place : ring_) GiveUp(place);
 }
 
+void Reassembly::Sweep(uint64_t nowMs) noexcept {
+  if (ring_.empty() || nowMs - lastMs_ <= kDropMs) return;
+  for (Place& place : ring_) GiveUp(place);
+  ring_ = std::vector<Place>();
+}
+
 /** The place of a number that has come; null when it has not, or has left the window. */
 Reassembly::Place* Reassembly::Present(uint64_t sequence) noexcept {
   Place& place = At(sequence);
@@ -50,6 +56,7 @@ Drop Reassembly::Receive(uint64_t sequence, std::span<uint8_t> payload, uint64_t
   const size_t blockOffset = LoadBe16(&payload[2]);
   // An SA whose packets were never split needs no ring.
   if (ring_.empty() && blockOffset != 0) ring_.resize(kWindow);
+  lastMs_ = nowMs;
   Place* place = ring_.empty() ? nullptr : Enter(sequence);
   if (blockOffset == 0 && (data.empty() || data[0] >> 4 == 0)) {
     receiver.AllPad(data);

@@ -89,6 +89,14 @@ class Reassembly {
   /** Packets whose start came but that were given up. */
   uint64_t Incomplete() const noexcept { return incomplete_; }
 
+  /** It has memory that `Sweep` may give back. */
+  bool HasRing() const noexcept { return !ring_.empty(); }
+  /**
+   * To be called now and then while it has a ring: after kDropMs without a packet nothing kept is of use, neither the parts, of which all SAs
+   * together have so many, nor the ring. The next split packet gets a new one.
+   */
+  void Sweep(uint64_t nowMs) noexcept;
+
  private:
   struct Place {
     enum class State : uint8_t { kMissing, kRead, kAllPad, kOrphan };
@@ -135,6 +143,8 @@ class Reassembly {
   std::vector<Place> ring_;
   uint64_t highest_ = 0;
   uint64_t incomplete_ = 0;
+  /** Of the last payload while there was a ring. */
+  uint64_t lastMs_ = 0;
 };
 
 }  // namespace moat::aggfrag

@@ -13,6 +13,7 @@
 #include "esp.h"
 #include "reassembly.h"
 #include "selector.h"
+#include "send_queue.h"
 #include "tunnel_state.h"
 #include "wire_path.h"
 
@@ -111,6 +112,8 @@ struct InboundSa {
   std::shared_ptr<TunnelState> state;
   /** With AGGFRAG; made by the thread that has the buffers. */
   std::unique_ptr<aggfrag::Reassembly> reassembly;
+  /** In `Inbound`'s list of SAs that keep something. */
+  bool keeping = false;
   /** Where the newest packet came from. */
   Path from;
 };
@@ -146,8 +149,10 @@ struct OutboundSa {
   uint64_t lastSentMs = 0;
 
   aggfrag::Packer packer;
-  /** The packer's envelope between two batches, when there is a delay. */
-  std::unique_ptr<uint8_t[]> held;
+  /** Where its envelopes are made. */
+  SendLane lane;
+  /** The packer's envelope between two turns, when there is a delay. */
+  std::vector<uint8_t> held;
   /** When the open envelope must leave. */
   uint64_t heldUntilMs = 0;
   /** In `Outbound`'s list of SAs that send in this batch. */

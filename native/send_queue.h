@@ -21,29 +21,41 @@ class SizeObserver {
   virtual void TooLargeHere(uint32_t tunnel, size_t length) noexcept = 0;
 };
 
+/** Where the envelopes of one SA lie behind each other; of use to the SendQueue only. */
+struct SendLane {
+  uint32_t block = 0;
+  uint32_t generation = 0;
+};
+
 /**
- * Collects envelopes and sends them with few system calls. It owns the buffers ("slots") that envelopes are made in.
+ * Collects envelopes and sends them with few system calls. It owns the memory that envelopes are made in.
  *
- * Theory of operation: at `Flush`, envelopes that follow each other to one destination and have one length (the last may be shorter) become one
- * message that the kernel, or the network card, cuts into datagrams (UDP_SEGMENT); all messages for one socket leave by one sendmmsg.
+ * Theory of operation: each SA that sends has a block, in which its envelopes lie without gaps. Those that follow each other to one destination
+ * and have one length (the last may be shorter) are one message in one piece, which the kernel, or the network card, cuts into
+ * datagrams (UDP_SEGMENT). `Flush` sends all messages of a socket by one sendmmsg. What a full socket does not take stays, and nothing
+ * more should be made until the socket is writable again: the queue that grows is the one that knows flows.
  */
 class SendQueue {
  public:
-  static constexpr size_t kEnvelopes = 64;
+  /** Messages that wait at most, and octets after which they are sent: what lies longer leaves the processor's cache. */
+  static constexpr size_t kMessages = 64, kFlushOctets = 256 << 10;
+  /** SAs that may have an envelope open at one time; one more block than these is always to be had. */
+  static constexpr size_t kLanes = 64;
 
-  /** @param slotLength octets of each slot. */
-  SendQueue(const Sockets& sockets, Counters& counters, SizeObserver& observer, size_t slotLength);
+  /** @param blockLength octets of each block, and so of the longest envelope. */
+  SendQueue(const Sockets& sockets, Counters& counters, SizeObserver& observer, size_t blockLength);
 
-  /** A slot to make an envelope in; it comes back with `Commit` or `Put`. At most kEnvelopes may be out at once. */
-  uint8_t* Take() noexcept;
-  void Put(uint8_t* slot) noexcept { free_.push_back(slot); }
-  size_t SlotLength() const noexcept { return slotLength_; }
+  /**
+   * Room for an envelope of at most `length` octets, which must come back by `Commit` or `Put` before the lane's next one. It stays where it
+   * is through a `Flush`.
+   */
+  uint8_t* Take(SendLane& lane, size_t length) noexcept;
+  void Put(const SendLane& lane) noexcept { blocks_[lane.block].taken = false; }
+  size_t BlockLength() const noexcept { return blockLength_; }
 
   struct Envelope {
-    uint8_t* slot;
-    /** Lies in `slot`. */
-    std::span<uint8_t> bytes;
-    /** Alive until `Flush`. */
+    /** From the start of what `Take` gave. */
+    size_t length;
     const WirePath& path;
     SocketKind socket;
     uint8_t ecn = 0;
@@ -54,49 +66,69 @@ class SendQueue {
     bool probe = false;
   };
 
-  void Commit(const Envelope& envelope) noexcept;
+  void Commit(const SendLane& lane, const Envelope& envelope) noexcept;
   void Flush() noexcept;
 
+  /** A socket is full: what it did not take waits for `Flush`. */
+  bool Blocked() const noexcept { return blocked_; }
+  SocketKind BlockedSocket() const noexcept { return messages_[0].socket; }
+
  private:
-  struct Prepared {
-    uint8_t* slot;
-    const WirePath* path;
+  struct Block {
+    size_t used = 0;
+    uint32_t generation = 0;
+    /** The message that the lane's next envelope may join, if all else fits; kMessages: none. */
+    uint32_t message = kMessages;
+    bool taken = false;
+    bool inUse = false;
+  };
+
+  /** Envelopes without gaps that leave as one. */
+  struct Message {
+    WirePath path;
+    uint32_t block;
+    uint32_t tunnel;
+    uint8_t* bytes;
+    size_t length;
+    size_t segment;
+    size_t count;
     SocketKind socket;
     uint8_t ecn;
     bool dontFragment;
     bool probe;
-    uint32_t tunnel;
   };
 
-  /** Envelopes that leave as one message. */
-  struct Group {
-    size_t first;
-    size_t count;
-    alignas(cmsghdr) uint8_t control[WirePath::kControlLength];
-  };
-
-  bool Joins(size_t first, size_t next) const noexcept;
-  size_t GroupFrom(size_t first) const noexcept;
-  void Address(mmsghdr& header, Group& group) noexcept;
-  void SendGroups(size_t first, size_t count) noexcept;
-  void SendEach(const Group& group) noexcept;
-  void Failed(size_t index, int error) noexcept;
+  bool Owns(const SendLane& lane) const noexcept;
+  uint32_t FreeBlock() noexcept;
+  void Shift(size_t done) noexcept;
+  void Release() noexcept;
+  uint8_t* At(uint32_t block) const noexcept { return memory_.get() + block * blockLength_; }
+  bool Joins(const Message& message, const uint8_t* bytes, const Envelope& envelope) const noexcept;
+  void Address(mmsghdr& header, size_t index) noexcept;
+  size_t SendFrom(size_t first, size_t end) noexcept;
+  bool SendEach(Message& message) noexcept;
+  void Failed(const Message& message, size_t length, int error) noexcept;
 
   const Sockets& sockets_;
   Counters& counters_;
   SizeObserver& observer_;
-  const size_t slotLength_;
+  const size_t blockLength_;
+  std::unique_ptr<uint8_t[]> memory_;
+  std::vector<Block> blocks_;
+  size_t octets_ = 0;
   size_t count_ = 0;
-  std::unique_ptr<uint8_t[]> buffers_;
-  std::vector<uint8_t*> free_;
+  std::array<Message, kMessages> messages_{};
+  std::array<iovec, kMessages> data_{};
+  std::array<mmsghdr, kMessages> headers_{};
+  struct Control {
+    alignas(cmsghdr) uint8_t octets[WirePath::kControlLength];
+  };
+  std::array<Control, kMessages> controls_{};
   /** What each socket was last set to. */
   std::array<bool, kSocketCount> dontFragment_{};
-  std::array<Prepared, kEnvelopes> prepared_{};
-  std::array<iovec, kEnvelopes> data_{};
-  std::array<Group, kEnvelopes> groups_{};
-  std::array<mmsghdr, kEnvelopes> headers_{};
   /** Until a socket says that it cannot. */
   bool segmentation_ = true;
+  bool blocked_ = false;
 };
 
 }  // namespace moat

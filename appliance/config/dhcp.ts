@@ -1,35 +1,13 @@
-import { isIPv4 } from 'node:net';
-import * as z from 'zod';
-import { formatPrefix, ipToNumber, lastAddress, parseIp, parsePrefix, prefixContains } from '../lib/ip.ts';
+import { z } from 'zod';
+import { ipToNumber, lastAddress, parsePrefix, prefixContains } from '../lib/ip.ts';
+import { addressOf, interfaceName, networkTextOf } from './fields.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 
 /** Addresses that all ranges of one network may span together; the lease table is bounded by it. */
 export const maxRangeAddresses = 65_536;
 
-function accepts(parse: (text: string) => unknown): (text: string) => boolean {
-  return (text) => {
-    try {
-      parse(text);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-}
-
-const ipv4 = z.string().refine(isIPv4, 'is not an IPv4 address');
-const ipv6 = z
-  .string()
-  .refine((text) => text.includes(':') && accepts(parseIp)(text), 'is not an IPv6 address')
-  .transform((text) => text.toLowerCase());
-const ipv4Prefix = z
-  .string()
-  .refine((text) => isIPv4(text.split('/')[0] ?? '') && accepts(parsePrefix)(text), 'is not an IPv4 network')
-  .transform((text) => formatPrefix(parsePrefix(text)));
-const ipv6Prefix = z
-  .string()
-  .refine((text) => text.includes(':') && accepts(parsePrefix)(text), 'is not an IPv6 network')
-  .transform((text) => formatPrefix(parsePrefix(text)));
+const [ipv4, ipv6] = [addressOf(4), addressOf(6)];
+const [ipv4Prefix, ipv6Prefix] = [networkTextOf(4), networkTextOf(6)];
 const domainName = z
   .string()
   .max(253)
@@ -99,6 +77,8 @@ const advertisedPrefix = z
 
 const ipv6Network = z.strictObject({
   prefixes: z.array(advertisedPrefix).max(8).default([]),
+  /** Advertise too whatever /64 the interface has a global address in, such as one that the provider delegated. */
+  delegated: z.boolean().default(false),
   /** Hosts send everything without a closer route through us. */
   defaultRouter: z.boolean().default(false),
   /** More specific routes (RFC 4191), such as the corporate networks behind the tunnel. */
@@ -112,7 +92,7 @@ const ipv6Network = z.strictObject({
 
 const networkFields = z.strictObject({
   zone: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'is not a zone name'),
-  interface: z.string().regex(/^[^\s/]{1,15}$/, 'is not an interface name'),
+  interface: interfaceName,
   /** Our own address on the interface; the server identifier of every answer. */
   address: ipv4,
   /** The clients' network. When `address` is outside of it, clients are reached through `relays`. */

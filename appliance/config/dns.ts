@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { parsePrefix } from '../lib/ip.ts';
-import { address, checked } from './fields.ts';
+import { address, networkText } from './fields.ts';
 
-const prefix = checked(parsePrefix);
 const port = z.number().int().min(1).max(65535).default(53);
 
 /** Labels of letters, digits, `-` and `_`; `.` alone is the root. A last dot is optional. */
@@ -48,7 +46,7 @@ export const dnsConfig = z
     /** LAN addresses only: nothing may listen on the wild side. */
     listen: z.array(endpoint).min(1).max(16),
     /** Who may ask: the networks of the LAN. Everyone else gets no answer at all. */
-    clients: z.array(prefix).min(1).max(64),
+    clients: z.array(networkText).min(1).max(64),
     /** Absolute path of a directory of our own; zones are kept there. */
     stateDirectory: z.string().startsWith('/'),
     /** Written by the DHCP service; see `local/lan-names.ts`. */
@@ -58,7 +56,7 @@ export const dnsConfig = z
     /** Domain of LAN names (RFC 8375). */
     domain: domain.default('home.arpa'),
     /** Networks whose reverse names we answer for. */
-    reverse: z.array(prefix).max(16).default([]),
+    reverse: z.array(networkText).max(16).default([]),
     hosts: z.array(host).max(1000).default([]),
     keys: z.array(tsigKey).max(64).default([]),
     zones: z.array(zone).max(64).default([]),

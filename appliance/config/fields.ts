@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonicalIp, parsePrefix } from '../lib/ip.ts';
+import { canonicalIp, type Family, familyOf, formatPrefix, parsePrefix } from '../lib/ip.ts';
 
 /** Refuses what `check` throws on, with its sentence. */
 export function checked(check: (text: string) => unknown) {
@@ -29,6 +29,18 @@ export function parsed<T>(parse: (text: string) => T) {
 export const address = parsed(canonicalIp);
 /** A network, such as `10.77.1.0/24`. */
 export const network = parsed(parsePrefix);
+/** The same as canonical text, as it travels to a service. */
+export const networkText = network.transform(formatPrefix);
+
+/** An address of one family. */
+export function addressOf(family: Family) {
+  return address.refine((text) => familyOf(text) === family, `is not an IPv${family} address`);
+}
+
+/** A network of one family, as text. */
+export function networkTextOf(family: Family) {
+  return networkText.refine((text) => familyOf(text) === family, `is not an IPv${family} network`);
+}
 
 /** Linux IFNAMSIZ: 15 characters and no slash. */
 export const interfaceName = z

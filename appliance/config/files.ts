@@ -41,9 +41,18 @@ export function readSource(path: string): Source {
   return { path, text: readText(path, '') };
 }
 
+/** What was parsed last. A portal of ten thousand boxes looks at a configuration, then puts it in force: once is enough. */
+let last: { readonly path: string; readonly text: string; readonly config: Config } | null = null;
+
+function parsed({ path, text }: Source): Config {
+  if (last?.path !== path || last.text !== text) last = { path, text, config: parseConfig(parseText(text, path)) };
+  return last.config;
+}
+
 /** @throws {ConfigError} */
-export function loadSource({ path, text }: Source): LoadedConfig {
-  const config = parseConfig(parseText(text, path));
+export function loadSource(source: Source): LoadedConfig {
+  const { path } = source;
+  const config = parsed(source);
   const at = (file: string) => resolve(dirname(path), file);
   const keyFile = config.identity.privateKeyFile;
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { familyOf, parsePrefix } from '../lib/ip.ts';
-import { address, checked, interfaceName } from './fields.ts';
+import { familyOf } from '../lib/ip.ts';
+import { address, interfaceName, networkText } from './fields.ts';
 
 const path = z.string().regex(/^\/[\w./-]+$/, 'not a plain absolute path');
 /** A name or an address, as it goes into chrony's configuration: nothing there is quoted. */
@@ -28,7 +28,7 @@ export const ntpConfig = z
     port: z.number().int().min(1).max(65535).default(123),
     /** The LAN's interface: nothing that arrives elsewhere is answered. */
     interface: interfaceName.optional(),
-    clients: z.array(checked(parsePrefix)).min(1).max(64),
+    clients: z.array(networkText).min(1).max(64),
     sources: z.array(source).max(16).default([]),
     /** What we call our own clock when nothing is reachable; a home's devices then at least agree. */
     localStratum: z.number().int().min(1).max(15).default(10),

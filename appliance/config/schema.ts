@@ -10,7 +10,7 @@ import { checkMapping, mapSchema } from './mapping.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 import { dhcpSection, dnsSection, ntpSection } from './sections.ts';
 import { selector } from './selectors.ts';
-import { checkZones, policySchema, zonesSchema } from './zones.ts';
+import { checkZones, groupsSchema, policySchema, zonesSchema } from './zones.ts';
 
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.77.1.0/24"');
 const seconds = (from: number, to: number) => z.int().min(from).max(to);
@@ -75,6 +75,15 @@ const espAlgorithms = z.strictObject({
   esn: z.array(z.boolean()).min(1).default([true, false]),
 });
 
+/** One object for all peers that say nothing of it: of ten thousand, it is read once and sent to the tunnel's process once. */
+const usualIke = ikeAlgorithms.parse({});
+const usualEsp = espAlgorithms.parse({});
+
+/** An address, or a domain name. */
+const gateway = z
+  .string()
+  .regex(/^[0-9A-Za-z][0-9A-Za-z.:-]{0,252}$/, 'expected the address or the domain name of a gateway');
+
 const peer = z
   .strictObject({
     name,
@@ -100,12 +109,34 @@ const peer = z
       )
       .max(32)
       .default([]),
+    /** As a home: ask for addresses of these families, and the DNS that goes with them (RFC 7296 2.19). */
+    requests: z
+      .array(z.enum(['ipv4', 'ipv6']))
+      .max(2)
+      .default([]),
+    /** As a portal: what this box is given if it asks; with domains, its DNS is for these alone (RFC 8598). */
+    assigns: z
+      .strictObject({
+        addresses: z.array(address).max(2).default([]),
+        dns: z.array(address).max(8).default([]),
+        domains: z
+          .array(z.string().regex(/^[a-z0-9_](?:[a-z0-9_-]{0,62}\.?)*$/i))
+          .max(64)
+          .default([]),
+      })
+      .optional(),
+    /** Take up a lost tunnel again by a ticket, without key exchange and signature (RFC 5723); both ends must want it. */
+    resume: z.boolean().default(false),
+    /** As a home: call another gateway if this one says so (RFC 5685). */
+    followRedirects: z.boolean().default(true),
+    /** As a portal: the gateway to which this box is sent. */
+    redirectTo: gateway.optional(),
     /** Make the IKE SA first and its child SAs afterwards (RFC 6023), where the peer can. */
     childless: z.boolean().default(false),
     networks,
     map: mapSchema,
-    ike: ikeAlgorithms.prefault({}),
-    esp: espAlgorithms.prefault({}),
+    ike: ikeAlgorithms.default(() => usualIke),
+    esp: espAlgorithms.default(() => usualEsp),
     /** `udp`: ESP in UDP on every path; `auto`: as IP protocol 50 where no NAT is on the way. */
     encapsulation: z.enum(['udp', 'auto']).default('udp'),
     /** Carry packets in envelopes that fit the path (RFC 9347), where the peer can. */
@@ -118,9 +149,11 @@ const peer = z
     tooBig: z.enum(['fragment', 'ptb']).default('fragment'),
     /** Hosts behind the peer that answer pings, for `moat mtu --prove`; best the peer's own inside addresses. */
     proofAddresses: z.array(address).max(4).default([]),
-    // Together below the ten minutes after which no key of old traffic shall exist any more.
+    // Below the ten minutes after which no key of old traffic shall exist any more.
     childRekeySeconds: seconds(10, 86_400).default(480),
     ikeRekeySeconds: seconds(10, 86_400).default(540),
+    /** No key lives longer, even if no new one can be agreed on; when not given ten minutes, or a quarter more than the longer of those above. */
+    keySeconds: seconds(12, 108_000).optional(),
     livenessSeconds: seconds(0, 3600).default(20),
     keepaliveSeconds: seconds(1, 3600).default(20),
   })
@@ -148,6 +181,20 @@ const tunnel = z.strictObject({
     .default(4096),
 });
 
+/** Who wants a proof of a kind from the peer needs one of that kind itself. */
+function checkOwnProof(
+  { publicKey, x509 }: Pick<z.output<typeof peer>, 'publicKey' | 'x509'>,
+  { privateKeyFile, certificate }: { privateKeyFile?: string | undefined; certificate?: unknown },
+  problem: (field: string, message: string) => void,
+): void {
+  if (publicKey !== undefined && privateKeyFile === undefined) {
+    problem('publicKey', 'needs identity.privateKeyFile: our own key to answer with');
+  }
+  if (x509 !== undefined && certificate === undefined) {
+    problem('x509', 'needs identity.certificate: our own to answer with');
+  }
+}
+
 const config = z
   .strictObject({
     /** Counted up by provisioning; 0 for a file written by hand. */
@@ -160,6 +207,8 @@ const config = z
       certificate: certificateSchema.optional(),
     }),
     tunnel,
+    /** As a portal: the gateway to which every box is sent that can be, such as while this one is emptied for repair. */
+    redirectTo: gateway.optional(),
     peers: z.array(peer).max(20_000).default([]),
     /** Services of the LAN; one that is left out is not run. */
     dhcp: dhcpSection.optional(),
@@ -167,6 +216,7 @@ const config = z
     ntp: ntpSection.optional(),
     /** Without zones the host's own firewall is left alone. */
     zones: zonesSchema.default([]),
+    groups: groupsSchema.default([]),
     policy: policySchema.default([]),
     /** What else must work before a new configuration is kept; that services and tunnels do is always asked. */
     proof: z
@@ -179,20 +229,19 @@ const config = z
       .prefault({}),
   })
   .superRefine((value, context) => {
-    const seen = { name: new Set<string>(), id: new Set<string>() };
-    for (const [index, { name, id, addresses, publicKey, x509 }] of value.peers.entries()) {
+    const seen = { name: new Set<string>(), id: new Set<string>(), address: new Set<string>() };
+    for (const [index, { name, id, addresses, publicKey, x509, assigns }] of value.peers.entries()) {
       const problem = (field: string, message: string) =>
         context.addIssue({ code: 'custom', path: ['peers', index, field], message });
       if (seen.name.has(name)) problem('name', `two peers are called '${name}'`);
       if (seen.id.has(id)) problem('id', `two peers have the identity '${id}'`);
       if (value.role === 'home' && addresses.length === 0) problem('addresses', 'expected at least one IP address');
       if (value.role === 'portal' && addresses.length > 0) problem('addresses', 'a portal is called and calls nobody');
-      if (publicKey !== undefined && value.identity.privateKeyFile === undefined) {
-        problem('publicKey', 'needs identity.privateKeyFile: our own key to answer with');
+      for (const given of assigns?.addresses ?? []) {
+        if (seen.address.has(given)) problem('assigns', `${given} is given to two peers`);
+        seen.address.add(given);
       }
-      if (x509 !== undefined && value.identity.certificate === undefined) {
-        problem('x509', 'needs identity.certificate: our own to answer with');
-      }
+      checkOwnProof({ publicKey, x509 }, value.identity, problem);
       seen.name.add(name);
       seen.id.add(id);
     }

@@ -44,8 +44,30 @@ test('the tunnel gets its keys over the channel whole, and nothing of the other 
 });
 
 test('DNS gets directories of the appliance, which nobody writes by hand', () => {
-  assert.equal(dnsSlice(loaded, '/state')?.stateDirectory, '/state/dns');
+  assert.equal(dnsSlice(loaded, '/state')?.[0]?.stateDirectory, '/state/dns');
   assert.equal(dnsSlice({ ...loaded, config: { ...config, dns: undefined } }, '/state'), null);
+});
+
+test('each view of names is a service of its own, with the addresses of its zone and a folder of its own', () => {
+  const zones = [
+    { name: 'work', kind: 'work', interface: 'a', addresses: ['10.77.1.1/24'] },
+    { name: 'work-2', kind: 'work', interface: 'b', addresses: ['10.77.3.1/24'], dns: { domain: 'two.home.arpa' } },
+  ];
+  const given = { role: 'home', name: 'h', identity: { id: 'h' }, tunnel: { networks: ['10.77.1.0/24'] }, zones };
+  const views = dnsSlice({ ...loaded, config: parseConfig(given) }, '/state');
+  assert.deepEqual(
+    views?.map(({ listen, clients, stateDirectory, domain }) => ({ listen, clients, stateDirectory, domain })),
+    [
+      {
+        listen: [{ address: '10.77.3.1', port: 53 }],
+        clients: ['10.77.3.0/24'],
+        stateDirectory: '/state/dns/work-2',
+        domain: 'two.home.arpa',
+      },
+    ],
+  );
+  const wrong = { ...given, zones: [zones[0], { ...zones[1], dns: { colour: 'red' } }] };
+  assert.throws(() => parseConfig(wrong), /zones\[1\]\.dns/);
 });
 
 test('chronyd gets a directory of the appliance, and ends with the service that started it', () => {

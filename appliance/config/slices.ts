@@ -37,7 +37,7 @@ export function tunnelSlice({
       dns: undefined,
       ntp: undefined,
       peers: config.peers.map(withoutSecrets),
-      zones: config.zones.map(({ pppoe: _, ...zone }) => zone),
+      zones: config.zones.map((zone) => ({ ...zone, pppoe: undefined, dns: undefined })),
     },
     privateKey: privateKey?.reveal() ?? null,
     sharedSecrets: revealed(sharedSecrets),
@@ -77,14 +77,19 @@ export function serviceDirectory(stateDirectory: string, service: string): strin
   return `${stateDirectory}/${service}`;
 }
 
-export function dnsSlice({ config }: LoadedConfig, stateDirectory: string): DnsConfig | null {
-  if (!config.dns) return null;
-  return {
-    ...config.dns,
-    stateDirectory: serviceDirectory(stateDirectory, 'dns'),
+/** One for each view; zones with views of their own keep their copies of the companies' zones apart. */
+export function dnsSlice({ config }: LoadedConfig, stateDirectory: string): readonly DnsConfig[] | null {
+  const folder = serviceDirectory(stateDirectory, 'dns');
+  const common = {
     leasesFile: `${serviceDirectory(stateDirectory, 'dhcp')}/leases.json`,
     statusFile: `${stateDirectory}/why.json`,
   };
+  const shared = config.dns ? [{ ...config.dns, ...common, stateDirectory: folder }] : [];
+  const own = config.zones.flatMap(({ name, dns }) =>
+    dns ? [{ ...dns, ...common, stateDirectory: `${folder}/${name}` }] : [],
+  );
+  const views = [...shared, ...own];
+  return views.length === 0 ? null : views;
 }
 
 export function dhcpSlice({ config }: LoadedConfig): DhcpSlice | null {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { canonicalIp, familyOf, formatPrefix, type Prefix, prefixOf } from '../lib/ip.ts';
 import { Secret } from '../lib/secret.ts';
 import { address, interfaceName, network, parsed } from './fields.ts';
+import { dnsSection } from './sections.ts';
 
 /**
  * - `wild`: towards the internet; nothing listens there but IKE and ESP.
@@ -36,6 +37,11 @@ const zoneName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a zone name of lower-case letters, digits and dashes');
 
+const macAddress = z
+  .string()
+  .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, 'expected a MAC address such as "00:11:22:33:44:55"')
+  .transform((text) => text.toLowerCase());
+
 /** What the provider's letter says. Text without line ends or control characters: it goes into a file of words. */
 const pppoeText = z.string().regex(/^[^\p{Cc}]{1,128}$/u, 'expected 1 to 128 characters without line ends');
 
@@ -46,17 +52,26 @@ const pppoe = z.strictObject({
   service: pppoeText.optional(),
 });
 
+function viewOf(addresses: readonly OwnAddress[], given: Record<string, unknown>, context: z.RefinementCtx) {
+  const own = {
+    listen: addresses.map(({ address }) => ({ address })),
+    clients: addresses.map((each) => formatPrefix(each.network)),
+  };
+  const result = dnsSection.safeParse({ ...own, ...given });
+  if (result.success) return result.data;
+  for (const { path, message } of result.error.issues) {
+    context.addIssue({ code: 'custom', path: ['dns', ...path], message });
+  }
+  return z.NEVER;
+}
+
 const zone = z
   .strictObject({
     name: zoneName,
     kind: z.enum(zoneKinds),
     /** Exactly one of these says which port it is. */
     interface: interfaceName.optional(),
-    mac: z
-      .string()
-      .regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i, 'expected a MAC address such as "00:11:22:33:44:55"')
-      .transform((text) => text.toLowerCase())
-      .optional(),
+    mac: macAddress.optional(),
     /** Counted from 1 through the box's Ethernet ports in the order of their names. */
     port: z.int().min(1).max(64).optional(),
     vlan: z.int().min(1).max(4094).optional(),
@@ -64,11 +79,15 @@ const zone = z
     addressing: z.enum(['static', 'dhcp', 'pppoe', 'kept']).default('kept'),
     pppoe: pppoe.optional(),
     addresses: z.array(parsed(parseOwnAddress)).max(8).default([]),
+    /** What the provider takes from us, Mbit/s: a little below it, queues are ours and stay short. */
+    uplinkMbit: z.number().min(0.1).max(100_000).optional(),
     /** Routers of a wild side with static addresses, at most one of each family. */
     gateways: z.array(address).max(2).default([]),
     /** Names of the peers whose tunnels this zone uses; every peer when left out. */
     peers: z.array(z.string()).max(64).optional(),
     listeners: z.array(z.enum(listenerNames)).optional(),
+    /** Names as this zone sees them, apart from all others: `listen` and `clients` are the zone's own when left out. */
+    dns: z.record(z.string(), z.unknown()).optional(),
     /** What those at the other end of this zone's tunnels may ask of the box. */
     tunnelListeners: z.array(z.enum(listenerNames)).default(['ping', 'dns']),
   })
@@ -92,7 +111,12 @@ const zone = z
     (value) => value.kind === 'wild' || value.addresses.length > 0,
     'addresses: expected our own address in the zone, such as "10.77.1.1/24"',
   )
-  .transform((value) => ({ ...value, listeners: value.listeners ?? (value.kind === 'wild' ? [] : lanListeners) }))
+  .refine((value) => value.kind !== 'wild' || value.dns === undefined, 'dns: nobody on the wild side is answered')
+  .transform((value, context) => ({
+    ...value,
+    dns: value.dns && viewOf(value.addresses, value.dns, context),
+    listeners: value.listeners ?? (value.kind === 'wild' ? [] : lanListeners),
+  }))
   .refine(
     // A portal that answers pings lets its boxes tell a dead portal from a way that eats UDP.
     (value) => value.kind !== 'wild' || value.listeners.every((name) => name === 'ssh' || name === 'ping'),
@@ -121,6 +145,19 @@ export const zonesSchema = z
 
 export type Zone = z.output<typeof zone>;
 
+/** Devices that a policy speaks of together, by where they are or what they are. */
+export const groupsSchema = z
+  .array(
+    z.strictObject({
+      name: zoneName,
+      networks: z.array(network).max(256).default([]),
+      macs: z.array(macAddress).max(256).default([]),
+    }),
+  )
+  .max(64);
+
+export type Group = z.output<typeof groupsSchema>[number];
+
 /** One more thing that one zone may do in another; `work` to `wild` is local breakout. */
 export const policySchema = z
   .array(
@@ -132,6 +169,8 @@ export const policySchema = z
         destinations: z.array(network).min(1).max(256).optional(),
         /** Who; every host of the zone when left out. */
         sources: z.array(network).min(1).max(256).optional(),
+        /** Names of groups whose devices may; beside `sources`, either will do. */
+        groups: z.array(z.string()).min(1).max(64).optional(),
         protocol: z.enum(['tcp', 'udp', 'icmp', 'any']).default('any'),
         ports: z.array(z.int().min(1).max(65_535)).min(1).max(64).optional(),
       })
@@ -158,6 +197,7 @@ function portOf({ interface: name, mac, port, vlan }: Zone): string {
 interface Names {
   readonly zones: readonly Zone[];
   readonly policy: readonly PolicyRow[];
+  readonly groups: readonly Group[];
   readonly peers: readonly { readonly name: string }[];
 }
 
@@ -169,7 +209,10 @@ export function checkZones(config: Names, report: (path: (string | number)[], me
     const unknown = each.peers?.find((name) => !peers.has(name));
     if (unknown !== undefined) report(['zones', index, 'peers'], `there is no peer '${unknown}'`);
   }
-  for (const [index, { from, to }] of config.policy.entries()) {
+  const groups = new Set(config.groups.map(({ name }) => name));
+  for (const [index, { from, to, groups: named = [] }] of config.policy.entries()) {
+    const missing = named.find((name) => !groups.has(name));
+    if (missing !== undefined) report(['policy', index, 'groups'], `there is no group '${missing}'`);
     for (const [field, name] of Object.entries({ from, to })) {
       if (!zones.has(name)) report(['policy', index, field], `there is no zone '${name}'`);
     }

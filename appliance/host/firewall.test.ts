@@ -41,8 +41,10 @@ const two = {
       tunnelListeners: ['ping', 'ssh'],
     },
   ],
+  groups: [{ name: 'printers', networks: ['10.77.1.64/28'], macs: ['02:00:00:AA:BB:CC'] }],
   policy: [
     { from: 'work', to: 'wild', destinations: ['203.0.113.0/24', '2001:db8::/32'], protocol: 'tcp', ports: [443] },
+    { from: 'work', to: 'wild', groups: ['printers'], destinations: ['203.0.113.9/32'], protocol: 'udp' },
     { from: 'work', to: 'work-2', destinations: ['10.77.3.9/32'], protocol: 'icmp' },
   ],
 };

@@ -216,22 +216,31 @@ function policyRules(row: PolicyRow, facts: Facts): string[] {
   const from = facts.zones.find(({ name }) => name === row.from);
   const to = facts.zones.find(({ name }) => name === row.to);
   if (!from || !to) return [];
-  return pair(from, to, policyMatches(row));
+  return pair(from, to, policyMatches(row, facts));
 }
 
-function policyMatches({ sources, destinations, protocol, ports }: PolicyRow): string[] {
+function policyMatches({ sources, groups, destinations, protocol, ports }: PolicyRow, facts: Facts): string[] {
+  const named = facts.config.groups.filter(({ name }) => groups?.includes(name));
+  const everybody = sources === undefined && groups === undefined;
+  const networks = [...(sources ?? []), ...named.flatMap((group) => group.networks)];
+  const macs = named.flatMap((group) => group.macs);
   return ([4, 6] as const).flatMap((family) => {
     const ip = family === 4 ? 'ip' : 'ip6';
-    const match = (word: string, list: readonly Prefix[] | undefined): string[] | null => {
-      if (list === undefined) return [];
+    const inFamily = (word: string, list: readonly Prefix[]) => {
       const own = prefixesByFamily(list, family);
-      return own.length === 0 ? null : [`${ip} ${word} ${inSet(own)}`];
+      return own.length === 0 ? [] : [`${ip} ${word} ${inSet(own)}`];
     };
-    const [who, where] = [match('saddr', sources), match('daddr', destinations)];
-    if (who === null || where === null) return [];
+    const who = everybody
+      ? ['']
+      : [...inFamily('saddr', networks), ...(macs.length > 0 ? [`ether saddr ${inSet(macs)}`] : [])];
+    const where = destinations === undefined ? [''] : inFamily('daddr', destinations);
     const icmp = family === 4 ? 'meta l4proto icmp' : 'meta l4proto ipv6-icmp';
     const what = protocol === 'any' ? [] : protocol === 'icmp' ? [icmp] : portMatch(protocol, ports);
-    return [[`meta nfproto ipv${family}`, ...who, ...where, ...what].join(' ')];
+    return who.flatMap((each) =>
+      where.map((place) =>
+        [`meta nfproto ipv${family}`, each, place, ...what].filter((words) => words !== '').join(' '),
+      ),
+    );
   });
 }
 

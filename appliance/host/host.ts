@@ -11,6 +11,7 @@ import { type Link, type Placement, placeZones } from './interfaces.ts';
 import { readLinks, readRouters } from './links.ts';
 import { applyFirewall, firewallPresent } from './nft.ts';
 import { overlapProblems } from './overlap.ts';
+import { type QueueWish, queueWishes } from './queue.ts';
 
 const run = promisify(execFile);
 
@@ -25,6 +26,8 @@ export interface HostView {
 export class HostNetwork {
   readonly #folder: (zone: string) => string;
   readonly #clients: WildClients;
+  readonly #queues = new Map<string, string>();
+  #turn: Promise<void> = Promise.resolve();
   #rules = '';
   #view: HostView | null = null;
 
@@ -64,8 +67,30 @@ export class HostNetwork {
     return this.#view;
   }
 
-  /** The firewall first: what it forbids is never possible for an instant. @throws {Error} with a sentence. */
-  async apply(config: Config): Promise<void> {
+  /** What the kernel does not have is no fault: there is the next best, or the queue that there was. */
+  async #shorten(wishes: readonly QueueWish[]): Promise<void> {
+    for (const { device, attempts } of wishes) {
+      const key = `${device} ${attempts.join()}`;
+      if (this.#queues.get(device) === key || !existsSync(`/sys/class/net/${device}`)) continue;
+      let done = false;
+      for (const words of attempts) done ||= await tc('replace', device, words);
+      // An earlier configuration's narrow queue must not stay.
+      if (!done) await tc('del', device, '');
+      this.#queues.set(device, key);
+    }
+    // Another interface of the same name begins with the kernel's own queue.
+    for (const device of this.#queues.keys()) if (!existsSync(`/sys/class/net/${device}`)) this.#queues.delete(device);
+  }
+
+  /** One after the other: what was asked last is what holds. @throws {Error} with a sentence. */
+  apply(config: Config): Promise<void> {
+    const turn = this.#turn.then(() => this.#apply(config));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** The firewall first: what it forbids is never possible for an instant. */
+  async #apply(config: Config): Promise<void> {
     const { links: before, placement } = await this.look(config);
     if (config.zones.length > 0) {
       const rules = firewallText(config, placement.devices);
@@ -80,6 +105,7 @@ export class HostNetwork {
     const links = (await this.#clients.endOthers(clients)) ? (await this.look(config)).links : before;
     await ipBatch(addressCommands(config.zones, placement, links));
     this.#clients.start(clients, addressed(placement, links));
+    await this.#shorten(queueWishes(config.zones, placement));
   }
 }
 
@@ -88,6 +114,13 @@ function addressed({ devices }: Placement, links: readonly Link[]): ReadonlySet<
   const has = (device: string) =>
     links.some(({ name, addresses }) => name === device && addresses.some(({ scope }) => scope === 'global'));
   return new Set([...devices].flatMap(([zone, device]) => (has(device) ? [zone] : [])));
+}
+
+function tc(verb: 'replace' | 'del', device: string, words: string): Promise<boolean> {
+  return run('tc', ['qdisc', verb, 'dev', device, 'root', ...words.split(' ').filter((word) => word !== '')]).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** An interface that is not there has no settings; it gets them when it comes. */

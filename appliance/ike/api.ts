@@ -67,12 +67,21 @@ export interface Lifetimes {
   /** Seconds until a rekey is begun (minus up to a tenth at random); the hard limit is a quarter later. */
   readonly childRekeySeconds: number;
   readonly ikeRekeySeconds: number;
+  /** An SA that could not be rekeyed ends when its keys are this old; a quarter more than the time of its rekey when not given. */
+  readonly keySeconds?: number;
 }
 
 /** What one child SA is for. */
 export interface ChildPolicy {
   readonly localSelectors: readonly Selector[];
   readonly remoteSelectors: readonly Selector[];
+}
+
+/** What a gateway gives a client (RFC 7296 2.19): at most one address of each family, and DNS for these domains or, without any, for all (RFC 8598). */
+export interface Assignment {
+  readonly addresses: readonly string[];
+  readonly dns: readonly string[];
+  readonly domains: readonly string[];
 }
 
 /** One peer that we call or accept. Everything the core needs to know of it; it never looks elsewhere. */
@@ -97,6 +106,16 @@ export interface Peer {
   readonly remoteSelectors: readonly Selector[];
   /** A child SA for each, in place of one for the selectors above. */
   readonly children?: readonly ChildPolicy[];
+  /** As initiator: ask for an address of each of these families, and the DNS that goes with it. */
+  readonly requests?: readonly ('ipv4' | 'ipv6')[];
+  /** As responder: what this peer is given if it asks. */
+  readonly assigns?: Assignment;
+  /** Take up an IKE SA again by a ticket after it was lost, and give tickets for that (RFC 5723). */
+  readonly resumes?: boolean;
+  /** As initiator: go to another gateway if this one says so (RFC 5685). */
+  readonly followRedirects?: boolean;
+  /** As responder: the gateway, an address or a name, to which this peer is sent. */
+  readonly redirectTo?: string;
   /** As initiator: make the IKE SA first and the child SAs by CREATE_CHILD_SA, if the peer can (RFC 6023). */
   readonly childless?: boolean;
   readonly lifetimes: Lifetimes;
@@ -121,6 +140,8 @@ export interface EndpointOptions {
   readonly natTraversalPort: number;
   /** The time of day in milliseconds since 1970, by which certificates are valid or not; `now` is that of `Env`. */
   readonly timeOfDay: (now: number) => number;
+  /** Outlives restarts, so that a peer learns of one at once (RFC 6290); 32 octets. */
+  readonly crashSecret?: Uint8Array;
 }
 
 export type IkeEvent =
@@ -128,7 +149,9 @@ export type IkeEvent =
   /** The time of `wakeAt()` has come. */
   | { readonly kind: 'wake' }
   /** Begin an IKE SA with this peer over this path (ports 500 to 500, or 4500 to 4500). */
-  | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path }
+  | { readonly kind: 'initiate'; readonly peer: string; readonly path: Path; readonly redirectedFrom?: string }
+  /** Send every peer that can to another gateway, those that are up and those that call (RFC 5685); null: no more. */
+  | { readonly kind: 'redirect'; readonly gateway: string | null }
   /** Rekey now: every child SA of the peer, or its IKE SA. */
   | { readonly kind: 'rekey'; readonly peer: string; readonly what: 'child' | 'ike' }
   /** Our address, or the way to the peer, has changed: take its SAs along (RFC 4555). Only the addresses of `path` count. */
@@ -158,6 +181,8 @@ export type Failure =
   | 'authenticationFailed' // the peer refuses our proof, or knows no such identity
   | 'peerAuthenticationFailed' // the peer's proof does not fit the pinned key or shared secret
   | 'peerIdentityMismatch'
+  | 'redirected' // the peer has sent us to another gateway
+  | 'redirectLoop' // and that too often
   | 'ppkRequired' // one end insists on a PPK that the other has not
   | 'certificateTime' // the peer's certificate has expired or is not valid yet; or our clock is wrong
   | 'certificateRefused' // no trusted authority stands behind the peer's certificate, or it was revoked, or is not for this
@@ -174,6 +199,10 @@ export type IkeReport =
   | { readonly kind: 'ikeEstablished'; readonly peer: string; readonly rekeyed: boolean }
   | { readonly kind: 'childEstablished'; readonly peer: string; readonly tunnel: number; readonly rekeyed: boolean }
   | { readonly kind: 'childClosed'; readonly peer: string; readonly tunnel: number }
+  /** What the gateway has given us, before the child SA that carries it. */
+  | { readonly kind: 'assigned'; readonly peer: string; readonly assignment: Assignment }
+  /** To be called there instead, an address or a name; `from` is the gateway that said so. */
+  | { readonly kind: 'redirected'; readonly peer: string; readonly gateway: string; readonly from: string }
   | { readonly kind: 'ikeClosed'; readonly peer: string; readonly failure: Failure | null; readonly detail: string }
   /** Before an SA exists: no IKE SA came of an `initiate`, or a stranger was refused (`peer` is then null). */
   | {
@@ -200,11 +229,15 @@ export interface IkeSaStatus {
   readonly additionalKeyExchange: AdditionalKeyExchange | null;
   /** What keeps the children's keys from a quantum computer of the future; null: nothing. */
   readonly quantumSafe: QuantumSafety | null;
+  /** Taken up again by a ticket. */
+  readonly resumed: boolean;
   readonly natLocal: boolean;
   readonly natRemote: boolean;
   readonly ageSeconds: number;
   readonly rekeyInSeconds: number;
   readonly rekeys: number;
+  /** What one end has given the other. */
+  readonly assignment: Assignment | null;
   readonly children: readonly ChildSaStatus[];
 }
 

@@ -31,6 +31,11 @@ export function belongs(state: IkeState, theirs: Uint8Array): boolean {
   return sameBytes(theirs, initiator ? spiResponder : spiInitiator);
 }
 
+/** Only for clients of ours that can be sent elsewhere. */
+export function redirectNow(state: Established, gateway: string | null): Established {
+  return !state.caller && state.channel.redirects ? { ...state, redirect: gateway } : state;
+}
+
 /** An unprotected INVALID_IKE_SPI (RFC 7296 2.21.4): type, no SPI, nothing else. */
 export function isSpiHint({ header, bytes }: Raw): boolean {
   if (!header.response || header.nextPayload !== payloadTypes.N) return false;

@@ -1,24 +1,23 @@
-import { DecodeError, hex } from '../lib/bytes.ts';
+import { DecodeError } from '../lib/bytes.ts';
 import type { Env } from '../lib/env.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Peer } from './api.ts';
 import { beginClosing, owns } from './channel.ts';
-import { belongs, endAfterFault, expireNow, isSpiHint, rekeyNow, replace, supplanted } from './commands.ts';
+import { endAfterFault, expireNow, redirectNow, rekeyNow, replace, supplanted } from './commands.ts';
 import { forgetAuth } from './exchanges/auth-initiator.ts';
 import { beginLiveness } from './exchanges/informational.ts';
 import { moveTo } from './exchanges/mobike.ts';
-import { initiate, refuse, respondInit } from './exchanges/sa-init.ts';
-import { Gate, RateLimit } from './gate.ts';
-import { exchangeTypes } from './numbers.ts';
+import { initiate } from './exchanges/sa-init.ts';
+import { resume } from './exchanges/session-resume.ts';
+import { RateLimit } from './gate.ts';
 import { Peers, sameTrust } from './peers.ts';
-import { violation } from './rules.ts';
-import { type Raw, receive } from './sa.ts';
+import { type Call, Reception } from './reception.ts';
+import { Redirects } from './redirects.ts';
 import { closed, type Established, type IkeState } from './states.ts';
 import { statusOf } from './status.ts';
 import { type Entry, SaTable } from './table.ts';
+import { HeldTickets, Tickets } from './tickets.ts';
 import type { Turn, World } from './turn.ts';
 import { tend } from './upkeep.ts';
-import { isZero, readHeader, readPayloads } from './wire/message.ts';
-import { notifyOf } from './wire/notify.ts';
 
 /*
  * Theory of operation: the endpoint routes. A datagram goes to the SA whose SPI it names, the clock to the SAs whose
@@ -26,24 +25,27 @@ import { notifyOf } from './wire/notify.ts';
  * its step fails in a way that nobody foresaw, this SA ends and the fault is counted; the others do not notice.
  */
 
-/** Answers to datagrams for SAs that do not exist (RFC 7296 2.21.4), and reports about strangers. */
+/** Reports about strangers. */
 const strangersPerSecond = 10;
 /** Steps of one SA at one moment; a step that leaves work for the same moment more often than this is a fault. */
 const maxDueInOneStep = 1_000_000;
 /** Attempts of ours that are not through. */
-const beginnings: readonly IkeState['name'][] = ['initSent', 'intermediateSent', 'authSent'];
-/** A hint that the peer has lost the SA is not worth a question more often than this. */
-const hintMilliseconds = 5_000;
+const beginnings: readonly IkeState['name'][] = ['initSent', 'resumeSent', 'intermediateSent', 'authSent'];
 
 export function createIkeEndpoint(options: EndpointOptions): IkeEndpoint {
   return new Endpoint(options);
 }
 
+type Initiate = Extract<IkeEvent, { kind: 'initiate' }>;
+
 class Endpoint implements IkeEndpoint {
   readonly #peers = new Peers();
   readonly #table = new SaTable();
-  readonly #gate = new Gate();
-  readonly #answers = new RateLimit(strangersPerSecond);
+  readonly #redirects = new Redirects();
+  readonly #tickets = new Tickets();
+  readonly #held = new HeldTickets();
+  readonly #reception: Reception;
+  #gateway: string | null = null;
   readonly #reports = new RateLimit(strangersPerSecond);
   readonly #counters: Record<string, number> = {};
   readonly #distrusted = new Set<string>();
@@ -67,8 +69,17 @@ class Endpoint implements IkeEndpoint {
       usesPpk: () => this.#peers.withPpk > 0,
       trusts: () => this.#peers.trusts(),
       spawn: (state) => void table.add(state),
+      tickets: this.#tickets,
+      keepTicket: (held) => this.#held.keep(held),
+      redirectsTo: () => this.#gateway,
+      mayFollow: (peer, now) => this.#redirects.allows(peer, now),
       count: (reason) => this.#count(reason),
     };
+    this.#reception = new Reception(this.#peers, table, {
+      run: (entry, call, work) => this.#run(entry, call, work),
+      guard: (call, work) => this.#guard(call, work),
+      turn: (call) => this.#turn(call.env, call.effects),
+    });
   }
 
   setPeer(peer: Peer): void {
@@ -79,12 +90,17 @@ class Endpoint implements IkeEndpoint {
       return;
     }
     for (const entry of this.#table.ofPeer(peer.name)) {
-      if ('peer' in entry.state) this.#table.put(entry, { ...entry.state, peer });
+      const { state } = entry;
+      if (state.name === 'established')
+        this.#table.put(entry, redirectNow({ ...state, peer }, peer.redirectTo ?? null));
+      else if ('peer' in state) this.#table.put(entry, { ...state, peer });
     }
   }
 
   removePeer(name: string, env: Env): IkeEffect[] {
     this.#peers.remove(name);
+    this.#redirects.forget(name);
+    this.#held.forget(name);
     return this.#perform(env, (call) => this.#close(name, call));
   }
 
@@ -93,7 +109,8 @@ class Endpoint implements IkeEndpoint {
   }
 
   wakeAt(): number {
-    return this.#distrusted.size > 0 ? 0 : this.#table.wakeAt();
+    if (this.#distrusted.size > 0) return 0;
+    return Math.min(this.#table.wakeAt(), this.#tickets.wakeAt(), this.#held.wakeAt());
   }
 
   status(now: number): readonly IkeSaStatus[] {
@@ -110,7 +127,11 @@ class Endpoint implements IkeEndpoint {
 
   #perform(env: Env, work: (call: Call) => void): IkeEffect[] {
     const call: Call = { env, effects: [] };
-    for (const name of this.#distrusted) this.#close(name, call);
+    for (const tickets of [this.#tickets, this.#held]) tickets.tend(env.now);
+    for (const name of this.#distrusted) {
+      this.#held.forget(name);
+      this.#close(name, call);
+    }
     this.#distrusted.clear();
     work(call);
     return call.effects.filter((effect) => this.#isWorthReporting(effect, env));
@@ -125,13 +146,15 @@ class Endpoint implements IkeEndpoint {
   #dispatch(event: IkeEvent, call: Call): undefined {
     switch (event.kind) {
       case 'datagram':
-        return this.#receive(event, call);
+        return this.#reception.receive(event, call);
       case 'wake':
         return this.#wake(call);
       case 'initiate':
-        return this.#initiate(event.peer, event.path, call);
+        return this.#initiate(event, call);
       case 'rekey':
         return this.#commandAll(event.peer, call, (state) => rekeyNow(state, event.what, call.env.now));
+      case 'redirect':
+        return this.#redirect(event.gateway, call);
       case 'move':
         return this.#commandAll(event.peer, call, (state, turn) => moveTo(state, event.path, turn));
       case 'close':
@@ -212,17 +235,30 @@ class Endpoint implements IkeEndpoint {
     }
   }
 
-  #initiate(name: string, path: Raw['path'], call: Call): undefined {
+  #redirect(gateway: string | null, call: Call): undefined {
+    this.#gateway = gateway;
+    for (const entry of [...this.#table.all()]) this.#command(entry, call, (state) => redirectNow(state, gateway));
+  }
+
+  #initiate({ peer: name, path, redirectedFrom }: Initiate, call: Call): undefined {
     const peer = this.#peers.get(name);
     if (peer === undefined) return this.#count('initiateUnknownPeer');
     // A new attempt takes the place of one that is still under way.
     for (const entry of this.#table.ofPeer(name)) this.#abandonAttempt(entry, call);
-    this.#guard(call, (turn) => void this.#table.add(initiate(peer, path, turn)));
+    const held = redirectedFrom === undefined ? this.#held.take(name, call.env.now) : null;
+    this.#guard(call, (turn) => {
+      const begun =
+        held && peer.resumes === true
+          ? resume(held, { peer, path }, turn)
+          : initiate(peer, path, redirectedFrom ?? null, turn);
+      this.#table.add(begun);
+    });
   }
 
   #abandonAttempt(entry: Entry, call: Call): undefined {
     this.#run(entry, call, (state, turn) => {
       if (state.name === 'authSent') forgetAuth(state, turn);
+      if (state.name === 'resumeSent') state.held.d.wipe();
       return beginnings.includes(state.name) ? closed : state;
     });
   }
@@ -248,72 +284,4 @@ class Endpoint implements IkeEndpoint {
       this.#run(loser, call, (old, turn) => (old.name === 'established' ? replace(old, state, turn) : old));
     }
   }
-
-  #receive({ bytes, path }: { bytes: Uint8Array; path: Raw['path'] }, call: Call): undefined {
-    const header = readHeader(bytes);
-    if (header === null) return this.#count('malformed');
-    const raw: Raw = { header, bytes, path };
-    if (header.majorVersion !== 2) return this.#otherVersion(raw, call);
-    const initial = header.exchange === exchangeTypes.IKE_SA_INIT && !header.response;
-    if (initial) return this.#receiveInit(raw, call);
-    const ours = header.fromInitiator ? header.spiResponder : header.spiInitiator;
-    const theirs = header.fromInitiator ? header.spiInitiator : header.spiResponder;
-    const entry = this.#table.get(hex(ours));
-    if (entry === undefined) return this.#unknownSpi(raw, call);
-    if (!belongs(entry.state, theirs)) return this.#count('otherSpi');
-    if (isSpiHint(raw)) return this.#hint(entry, call);
-    // What follows from the message, such as the DELETE of a replaced SA, goes out with it.
-    this.#run(entry, call, (state, turn) => tend(receive(state, raw, turn), turn));
-  }
-
-  #otherVersion(raw: Raw, call: Call): undefined {
-    this.#count('otherVersion');
-    if (raw.header.response || raw.header.majorVersion < 2 || !this.#answers.allows(call.env.now)) return;
-    refuse({ ...raw, payloads: [] }, notifyOf('INVALID_MAJOR_VERSION'), this.#turn(call.env, call.effects));
-  }
-
-  #receiveInit(raw: Raw, call: Call): undefined {
-    const { header, bytes } = raw;
-    const key = this.#gate.known(bytes, call.env.now);
-    const entry = key === null ? undefined : this.#table.get(key);
-    if (entry !== undefined) return this.#run(entry, call, (state, turn) => receive(state, raw, turn));
-    const fresh =
-      header.fromInitiator && header.messageId === 0 && isZero(header.spiResponder) && !isZero(header.spiInitiator);
-    if (!fresh || key !== null) return this.#count('strayInit');
-    this.#guard(call, (turn) => {
-      if (!this.#gate.admits(raw, this.#table.halfOpen, turn)) return;
-      const payloads = readPayloads(header, bytes);
-      if (payloads === null || violation(header, payloads) !== null) return this.#count('malformed');
-      const message = { ...raw, payloads };
-      const state = respondInit(message, this.#peers.algorithms(), turn);
-      if (state === null) return this.#count('initRefused');
-      const added = this.#table.add(state);
-      if (added) this.#gate.remember(bytes, added.key, call.env.now);
-    });
-  }
-
-  /** RFC 7296 2.21.4: a request for an SA that is not there may be told so, without protection; an answer is dropped. */
-  #unknownSpi(raw: Raw, call: Call): undefined {
-    this.#count('unknownSpi');
-    const { header } = raw;
-    if (header.response || !this.#answers.allows(call.env.now)) return;
-    const turn = this.#turn(call.env, call.effects);
-    refuse({ ...raw, payloads: [] }, notifyOf('INVALID_IKE_SPI'), turn);
-  }
-
-  /** Anybody can send it, so it is only a reason to ask the peer whether it is alive. */
-  #hint(entry: Entry, call: Call): undefined {
-    this.#count('invalidSpiHint');
-    const { now } = call.env;
-    this.#run(entry, call, (state, turn) => {
-      const due = state.name === 'established' && owns(state) && state.task === null;
-      return due && now - state.heardAt >= hintMilliseconds ? beginLiveness(state, turn) : state;
-    });
-  }
-}
-
-/** The clock and chance of one call from outside, and all that came of it. */
-interface Call {
-  readonly env: Env;
-  readonly effects: IkeEffect[];
 }

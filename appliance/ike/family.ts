@@ -1,11 +1,11 @@
 import type { InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
-import type { Peer, QuantumSafety } from './api.ts';
+import type { Assignment, Peer, QuantumSafety } from './api.ts';
 import type { ChildKeys } from './crypto/keys.ts';
 import type { ChildFeatures } from './features.ts';
 import type { Nat } from './nat.ts';
 import type { EspSuite } from './negotiate.ts';
-import { between } from './retransmit.ts';
+import { between, lifeOf } from './retransmit.ts';
 import type { Channel } from './states.ts';
 import { report, type Turn } from './turn.ts';
 
@@ -59,12 +59,17 @@ export interface Family {
   heir: string | null;
   children: readonly Child[];
   lingering: readonly { readonly spi: number; readonly at: number }[];
+  /** What one end has given the other (RFC 7296 2.19), and the selectors of the addresses, by the side that has them. */
+  assignment: Assignment | null;
+  assigned: { readonly local: readonly Selector[]; readonly remote: readonly Selector[] };
   /** From when on the caller asks for child SAs that are missing. */
   recreateAt: number;
 }
 
 export function newFamily(owner: string): Family {
-  return { owner, heir: null, children: [], lingering: [], recreateAt: Number.NEGATIVE_INFINITY };
+  const assigned = { local: [], remote: [] };
+  const recreateAt = Number.NEGATIVE_INFINITY;
+  return { owner, heir: null, children: [], lingering: [], assignment: null, assigned, recreateAt };
 }
 
 /** What `install` needs of an IKE SA. */
@@ -102,11 +107,10 @@ export function addLostChild(host: Host, child: NewChild, turn: Turn): void {
 
 function addChild(host: Host, child: NewChild, turn: Turn, phase: ChildPhase): void {
   const { tunnel, policy, spiIn, spiOut, suite, local, remote, rekeys } = child;
-  const life = host.peer.lifetimes.childRekeySeconds * 1000;
+  const { childRekeySeconds, keySeconds } = host.peer.lifetimes;
   const times = {
     createdAt: turn.now,
-    rekeyAt: turn.now + life * between(0.9, 1, turn.random),
-    hardAt: turn.now + life * 1.25,
+    ...lifeOf(childRekeySeconds, keySeconds, turn),
     retireAt: Number.POSITIVE_INFINITY,
   };
   const encapsulation = encapsulationOf(host, turn);

@@ -11,12 +11,23 @@ export function policiesOf(peer: Peer): readonly [ChildPolicy, ...ChildPolicy[]]
   return first === undefined ? [peer] : [first, ...more];
 }
 
-export function policyOf(peer: Peer, index: number): ChildPolicy {
-  return policiesOf(peer)[index] ?? policiesOf(peer)[0];
+type Host = Pick<Established, 'peer' | 'family'>;
+
+/** With the addresses that one end has given the other (RFC 7296 2.19), which belong to every policy. */
+function policiesWith({ peer, family }: Host): ChildPolicy[] {
+  const { local, remote } = family.assigned;
+  return policiesOf(peer).map(({ localSelectors, remoteSelectors }) => ({
+    localSelectors: [...localSelectors, ...local],
+    remoteSelectors: [...remoteSelectors, ...remote],
+  }));
+}
+
+export function policyOf(host: Host, index: number): ChildPolicy {
+  return policiesWith(host)[index] ?? policiesOf(host.peer)[0];
 }
 
 /** The first policy for which there is no child SA; null when none is missing. */
-export function missingPolicy({ peer, family }: Pick<Established, 'peer' | 'family'>): number | null {
+export function missingPolicy({ peer, family }: Host): number | null {
   const has = new Set(family.children.map(({ policy }) => policy));
   const missing = policiesOf(peer).findIndex((_, index) => !has.has(index));
   return missing < 0 ? null : missing;
@@ -30,10 +41,10 @@ export interface Narrowed {
 
 /** RFC 7296 2.9: what the peer's wishes and each policy have in common. */
 export function narrowings(
-  peer: Peer,
+  host: Host,
   wishes: { readonly local: ChildPolicy['localSelectors']; readonly remote: ChildPolicy['remoteSelectors'] },
 ): Narrowed[] {
-  return policiesOf(peer).flatMap(({ localSelectors, remoteSelectors }, policy) => {
+  return policiesWith(host).flatMap(({ localSelectors, remoteSelectors }, policy) => {
     const local = narrowSelectors(wishes.local, localSelectors);
     const remote = narrowSelectors(wishes.remote, remoteSelectors);
     return local.length > 0 && remote.length > 0 ? [{ policy, local, remote }] : [];

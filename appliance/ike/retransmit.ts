@@ -33,6 +33,16 @@ export function between(low: number, high: number, random: Env['random']): numbe
   return low + ((high - low) * (a * 256 + b)) / 65535;
 }
 
+/** When an SA is rekeyed, and when it ends if that does not succeed. Milliseconds on the clock of `env.now`. */
+export function lifeOf(
+  rekeySeconds: number,
+  keySeconds: number | undefined,
+  env: Env,
+): { rekeyAt: number; hardAt: number } {
+  const rekeyAt = env.now + rekeySeconds * 1000 * between(0.9, 1, env.random);
+  return { rekeyAt, hardAt: env.now + Math.min(rekeySeconds * 1.25, keySeconds ?? Number.POSITIVE_INFINITY) * 1000 };
+}
+
 export function firstRetry(env: Env, seconds: number): Retry {
   const waitMilliseconds = firstWaitMilliseconds * between(0.9, 1.1, env.random);
   return { waitMilliseconds, nextAt: env.now + waitMilliseconds, giveUpAt: env.now + seconds * 1000 };

@@ -10,6 +10,8 @@ type Row = Readonly<Partial<Record<PayloadName, Rule>>>;
 const rows: Readonly<Record<string, Row>> = {
   'IKE_SA_INIT request': { SA: 'one', KE: 'one', Nonce: 'one', AUTH: 'none', D: 'none' },
   'IKE_SA_INIT response': { SA: 'one', KE: 'one', Nonce: 'one', AUTH: 'none', D: 'none' },
+  'IKE_SESSION_RESUME request': { Nonce: 'one', AUTH: 'none', D: 'none' },
+  'IKE_SESSION_RESUME response': { Nonce: 'one', AUTH: 'none', D: 'none' },
   'IKE_INTERMEDIATE request': { KE: 'one', AUTH: 'none', D: 'none' },
   'IKE_INTERMEDIATE response': { KE: 'one', AUTH: 'none', D: 'none' },
   'IKE_FOLLOWUP_KE request': { KE: 'one', D: 'none' },
@@ -57,10 +59,16 @@ export function violation(header: Header, payloads: readonly Payload[]): Violati
   return null;
 }
 
+/** Those that begin an IKE SA. */
+export const initialExchanges: readonly number[] = [exchangeTypes.IKE_SA_INIT, exchangeTypes.IKE_SESSION_RESUME];
+
+/** RFC 7296 2.6, RFC 5685 3, RFC 5723 4.3.2. */
+export const statusRefusals: readonly number[] = [notifyTypes.COOKIE, notifyTypes.REDIRECT, notifyTypes.TICKET_NACK];
+
 /** An answer that refuses the exchange as a whole: an error, or a demand for a cookie. */
 function isRefusal(header: Header, payloads: readonly Payload[]): boolean {
-  const initial = header.exchange === exchangeTypes.IKE_SA_INIT;
+  const initial = initialExchanges.includes(header.exchange);
   return notifies(payloads).some(
-    ({ notify }) => notify < firstStatusNotify || (initial && notify === notifyTypes.COOKIE),
+    ({ notify }) => notify < firstStatusNotify || (initial && statusRefusals.includes(notify)),
   );
 }

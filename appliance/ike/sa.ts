@@ -11,8 +11,9 @@ import { onCheckAnswer, onUpdateAnswer } from './exchanges/mobike.ts';
 import { onChildAnswer } from './exchanges/rekey-child.ts';
 import { onIkeAnswer } from './exchanges/rekey-ike.ts';
 import { fail, onInitAnswer } from './exchanges/sa-init.ts';
-import { exchangeTypes, notifyTypes, protocols } from './numbers.ts';
-import { type Violation, violation } from './rules.ts';
+import { keepTicket, onResumeAnswer } from './exchanges/session-resume.ts';
+import { exchangeTypes, protocols } from './numbers.ts';
+import { statusRefusals, type Violation, violation } from './rules.ts';
 import {
   type Authentic,
   type AuthSent,
@@ -25,6 +26,7 @@ import {
   type InitSent,
   type IntermediateSent,
   type Requests,
+  type ResumeSent,
 } from './states.ts';
 import type { Turn } from './turn.ts';
 import { headerLength } from './wire/header.ts';
@@ -33,15 +35,17 @@ import { decodePayloads, notifies, type Payload } from './wire/payloads.ts';
 
 /* From the datagram to the exchange: RFC 7296 2.2 message ids, 2.3 window 1, 2.21 errors in messages. */
 
-const { IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE } = exchangeTypes;
+const { IKE_SA_INIT, IKE_SESSION_RESUME, IKE_INTERMEDIATE, IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE } =
+  exchangeTypes;
 
 /** What a state listens to; everything else is dropped before a payload of it is looked at. */
 const listens: Readonly<
   Record<IkeState['name'], { readonly requests: readonly number[]; readonly responses: readonly number[] }>
 > = {
   initSent: { requests: [], responses: [IKE_SA_INIT] },
+  resumeSent: { requests: [], responses: [IKE_SESSION_RESUME] },
   intermediateSent: { requests: [], responses: [IKE_INTERMEDIATE] },
-  initAnswered: { requests: [IKE_SA_INIT, IKE_INTERMEDIATE, IKE_AUTH], responses: [] },
+  initAnswered: { requests: [IKE_SA_INIT, IKE_SESSION_RESUME, IKE_INTERMEDIATE, IKE_AUTH], responses: [] },
   authSent: { requests: [], responses: [IKE_AUTH] },
   established: {
     requests: [IKE_AUTH, CREATE_CHILD_SA, INFORMATIONAL, IKE_FOLLOWUP_KE],
@@ -64,6 +68,7 @@ export function receive(state: IkeState, message: Raw, turn: Turn): IkeState {
   if (!accepted) return ignore(state, 'exchangeNotInThisState', turn);
   switch (state.name) {
     case 'initSent':
+    case 'resumeSent':
       return receiveInit(state, message, turn);
     case 'initAnswered':
       return repeats(state.answered, message, turn) ? state : receiveHalfOpen(state, message, turn);
@@ -95,16 +100,16 @@ function repeats(answered: Requests['answered'], message: Raw, turn: Turn): bool
   return true;
 }
 
-function receiveInit(state: InitSent, raw: Raw, turn: Turn): IkeState {
+function receiveInit(state: InitSent | ResumeSent, raw: Raw, turn: Turn): IkeState {
   const { header } = raw;
   if (header.messageId !== 0 || header.fromInitiator) return ignore(state, 'wrongMessageId', turn);
   const payloads = decodePayloads(header.nextPayload, new Reader(raw.bytes.subarray(headerLength)));
   const message = { ...raw, payloads };
   if (violation(header, payloads) !== null) return ignore(state, 'payloadRules', turn);
-  const refusal = notifies(payloads).some(({ notify }) => notify < 16384 || notify === notifyTypes.COOKIE);
+  const refusal = notifies(payloads).some(({ notify }) => notify < 16384 || statusRefusals.includes(notify));
   const zero = header.spiResponder.every((octet) => octet === 0);
   if (!refusal && zero) return ignore(state, 'noResponderSpi', turn);
-  return onInitAnswer(state, message, turn);
+  return state.name === 'initSent' ? onInitAnswer(state, message, turn) : onResumeAnswer(state, message, turn);
 }
 
 type Keyed = InitAnswered | IntermediateSent | AuthSent | Established | Closing;
@@ -147,7 +152,7 @@ function violationNotify(broken: Violation): Notify {
 
 function receiveHalfOpen(state: InitAnswered, raw: Raw, turn: Turn): IkeState {
   // With an additional key exchange agreed, there is no way around it to IKE_AUTH.
-  const pending = state.channel.suite.additionalKeyExchange !== null && state.expected === 1;
+  const pending = !state.channel.resumed && state.channel.suite.additionalKeyExchange !== null && state.expected === 1;
   const wanted = pending ? IKE_INTERMEDIATE : IKE_AUTH;
   if (raw.header.messageId !== state.expected || raw.header.exchange !== wanted) {
     return ignore(state, 'wrongMessageId', turn);
@@ -252,6 +257,8 @@ function onAnswer(state: Established, message: Incoming, turn: Turn): IkeState {
       return onUpdateAnswer(idle, message, turn);
     case 'check':
       return onCheckAnswer(idle, task, message, turn);
+    case 'ticket':
+      return { ...idle, ticketAt: keepTicket(idle, message, turn) };
     case 'delete':
       return onChildDeleteAnswer(idle, turn);
     default:

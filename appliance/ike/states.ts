@@ -8,6 +8,7 @@ import type { ChildDraft, IkeDraft } from './exchanges/drafts.ts';
 import type { Family } from './family.ts';
 import type { Nat } from './nat.ts';
 import type { Sent } from './retransmit.ts';
+import type { Held } from './tickets.ts';
 import type { ReceivedHeader } from './wire/header.ts';
 import type { Payload } from './wire/payloads.ts';
 
@@ -15,6 +16,7 @@ import type { Payload } from './wire/payloads.ts';
  * Theory of operation
  *
  *   initiator   initSent [--> intermediateSent] --> authSent
+ *                 or resumeSent ----------------------^
  *                                             |
  *                                             +--> established --> closing --> closed
  *   responder   initAnswered -----------------+        |                         ^
@@ -39,6 +41,8 @@ export interface Abilities {
   readonly fragmentation: boolean;
   /** Takes an IKE_AUTH without a child SA; only responders say so (RFC 6023). */
   readonly childless: boolean;
+  /** Goes to another gateway when it is told to (RFC 5685); only initiators say so. */
+  readonly redirects: boolean;
   /** Both ends said USE_PPK (RFC 8784). */
   readonly ppk: boolean;
   /** What it takes in signatures (RFC 7427 4). */
@@ -54,6 +58,8 @@ export interface Channel extends Abilities {
   readonly suite: IkeSuite;
   /** What keeps SK_d, and all keys that come of it, from whoever records today and has a quantum computer one day. */
   readonly quantumSafe: QuantumSafety | null;
+  /** Taken up again by a ticket (RFC 5723): both ends prove themselves by the keys. */
+  readonly resumed: boolean;
   readonly keys: IkeKeys;
   readonly sealer: Sealer;
   readonly opener: Opener;
@@ -90,11 +96,25 @@ export interface InitSent {
   readonly nonce: Uint8Array;
   readonly keyPair: KeyPair;
   readonly cookie: Uint8Array | null;
+  readonly redirectedFrom: string | null;
   readonly sent: Sent;
   /** How often the peer made us begin again (COOKIE, INVALID_KE_PAYLOAD); bounded. */
   readonly restarts: number;
   /** The worst news so far. Anybody can forge it, so a better answer is awaited until `at`. */
   readonly refusal: { readonly failure: Failure; readonly detail: string; readonly at: number } | null;
+}
+
+/** A ticket is tried in the place of a key exchange (RFC 5723). */
+export interface ResumeSent {
+  readonly name: 'resumeSent';
+  readonly peer: Peer;
+  readonly spi: Uint8Array;
+  readonly request: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly held: Held;
+  readonly cookie: Uint8Array | null;
+  readonly restarts: number;
+  readonly sent: Sent;
 }
 
 /** With an additional key exchange: between IKE_SA_INIT and IKE_AUTH. */
@@ -125,6 +145,8 @@ export interface InitAnswered {
   /** Message id of what comes next: IKE_AUTH, or IKE_INTERMEDIATE if that was agreed and has not been. */
   readonly expected: number;
   readonly intAuth: Uint8Array;
+  /** Whose ticket it was; nobody else may prove himself here. */
+  readonly ticketOf?: string;
   readonly expiresAt: number;
 }
 
@@ -188,6 +210,18 @@ interface CheckTask {
   readonly cookie: Uint8Array;
 }
 
+/** A notify that needs no answer but that it came. */
+interface ToldTask {
+  readonly kind: 'told';
+  readonly sent: Sent;
+}
+
+/** TICKET_REQUEST. */
+interface TicketTask {
+  readonly kind: 'ticket';
+  readonly sent: Sent;
+}
+
 interface LivenessTask {
   readonly kind: 'liveness';
   readonly sent: Sent;
@@ -203,7 +237,16 @@ interface FollowUpTask {
     | { readonly kind: 'ike'; readonly task: IkeTask; readonly draft: IkeDraft };
 }
 
-export type Task = ChildTask | IkeTask | FollowUpTask | DeleteTask | UpdateTask | CheckTask | LivenessTask;
+export type Task =
+  | ChildTask
+  | IkeTask
+  | FollowUpTask
+  | DeleteTask
+  | UpdateTask
+  | CheckTask
+  | ToldTask
+  | TicketTask
+  | LivenessTask;
 
 /** What the task makes anew, whichever of its exchanges is under way; null if it is no rekey. */
 export function rekeyOf(task: Task): ChildTask | IkeTask | null {
@@ -261,6 +304,14 @@ export interface Established {
   readonly checkWanted: boolean;
   /** The peer says that it has no other SA with us (RFC 7296 2.4). */
   readonly initialContact: boolean;
+  /** Where the peer is to be sent as soon as the window allows. */
+  readonly redirect: string | null;
+  /** By which the peer shows that it was restarted (RFC 6290). */
+  readonly crashToken: Uint8Array | null;
+  /** Ours for this SA is not told yet: the SA is of a rekey that we began. */
+  readonly tokenWanted: boolean;
+  /** When a ticket is asked for again. */
+  readonly ticketAt: number;
   readonly createdAt: number;
   readonly rekeyAt: number;
   readonly hardAt: number;
@@ -298,7 +349,16 @@ export interface Closed {
 }
 export const closed: Closed = { name: 'closed' };
 
-export type IkeState = InitSent | IntermediateSent | InitAnswered | AuthSent | Established | Closing | Spent | Closed;
+export type IkeState =
+  | InitSent
+  | ResumeSent
+  | IntermediateSent
+  | InitAnswered
+  | AuthSent
+  | Established
+  | Closing
+  | Spent
+  | Closed;
 
 /** A message whose header fits the SA; `payloads` are the decoded, authenticated ones (plain in IKE_SA_INIT). */
 export interface Incoming {

@@ -2,17 +2,17 @@ import { hex } from '../lib/bytes.ts';
 import type { ChildSaStatus, Identity, IkeSaStatus } from './api.ts';
 import { owns } from './channel.ts';
 import type { Child } from './family.ts';
-import type { AuthSent, Closing, Established, IkeState, InitSent, IntermediateSent } from './states.ts';
+import type { AuthSent, Closing, Established, IkeState, InitSent, IntermediateSent, ResumeSent } from './states.ts';
 
 /** Null for SAs whose peer is not known yet, and for those that are only kept to repeat an answer. */
 export function statusOf(state: IkeState, now: number): IkeSaStatus | null {
-  if (state.name === 'initSent') return beginning(state);
+  if (state.name === 'initSent' || state.name === 'resumeSent') return beginning(state);
   if (state.name === 'intermediateSent' || state.name === 'authSent') return withChannel(state, state.path);
   if (state.name === 'closing') return withChannel(state, state.path);
   return state.name === 'established' ? established(state, now) : null;
 }
 
-function common(state: InitSent | IntermediateSent | AuthSent | Established | Closing) {
+function common(state: InitSent | ResumeSent | IntermediateSent | AuthSent | Established | Closing) {
   const { peer, name } = state;
   return {
     peer: peer.name,
@@ -22,6 +22,7 @@ function common(state: InitSent | IntermediateSent | AuthSent | Established | Cl
     ageSeconds: 0,
     rekeyInSeconds: 0,
     rekeys: 0,
+    assignment: 'family' in state ? state.family.assignment : null,
     children: [],
   };
 }
@@ -30,7 +31,7 @@ function printed(identity: Identity): string {
   return identity.kind === 'keyId' ? `key id ${identity.value}` : identity.value;
 }
 
-function beginning(state: InitSent): IkeSaStatus {
+function beginning(state: InitSent | ResumeSent): IkeSaStatus {
   return {
     ...common(state),
     initiator: true,
@@ -42,6 +43,7 @@ function beginning(state: InitSent): IkeSaStatus {
     keyExchange: null,
     additionalKeyExchange: null,
     quantumSafe: null,
+    resumed: false,
     natLocal: false,
     natRemote: false,
   };
@@ -60,6 +62,7 @@ function withChannel(
     path,
     ...channel.suite,
     quantumSafe: channel.quantumSafe,
+    resumed: channel.resumed,
     natLocal: nat.local,
     natRemote: nat.remote,
   };

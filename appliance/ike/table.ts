@@ -126,7 +126,7 @@ export class SaTable {
 }
 
 function keyOf(state: IkeState): string | null {
-  if (state.name === 'initSent') return hex(state.spi);
+  if (state.name === 'initSent' || state.name === 'resumeSent') return hex(state.spi);
   return 'channel' in state ? saKey(state.channel) : null;
 }
 

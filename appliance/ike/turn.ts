@@ -1,6 +1,7 @@
 import type { Env } from '../lib/env.ts';
 import type { EndpointOptions, IkeEffect, IkeReport, Peer, RemoteAuth } from './api.ts';
 import type { Closing, Established } from './states.ts';
+import type { Held, Tickets } from './tickets.ts';
 import type { Identification } from './wire/identification.ts';
 
 /** What one SA may ask of the endpoint that it is part of. */
@@ -20,6 +21,13 @@ export interface World {
   /** Some peer has a PPK; and by what peers are to prove themselves who have certificates. */
   usesPpk(): boolean;
   trusts(): readonly RemoteAuth[];
+  /** The gateway to which everybody is sent. */
+  redirectsTo(): string | null;
+  /** Whether that peer may send us elsewhere once more. */
+  mayFollow(peer: string, now: number): boolean;
+  /** As gateway; and what gateways have given to us. */
+  readonly tickets: Tickets;
+  keepTicket(held: Held): void;
   /** Takes in an IKE SA that a rekey made. */
   spawn(state: Established | Closing): void;
   count(reason: string): void;

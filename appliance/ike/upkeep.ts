@@ -2,11 +2,13 @@ import type { Path } from '../lib/net.ts';
 import { abandonPending, beginClosing, drop, owns } from './channel.ts';
 import { wipeKeys } from './crypto/keys.ts';
 import { failAuth } from './exchanges/auth-initiator.ts';
-import { beginChildDelete, beginLiveness } from './exchanges/informational.ts';
+import { beginChildDelete, beginLiveness, beginToken } from './exchanges/informational.ts';
 import { beginCheck, beginUpdate } from './exchanges/mobike.ts';
+import { beginRedirect } from './exchanges/redirect.ts';
 import { beginChild } from './exchanges/rekey-child.ts';
 import { beginIkeRekey } from './exchanges/rekey-ike.ts';
 import { fail } from './exchanges/sa-init.ts';
+import { beginTicket } from './exchanges/session-resume.ts';
 import { amendChild, type Child, removeLingering } from './family.ts';
 import { missingPolicy } from './policies.ts';
 import { nextRetry, retryDeadline, type Sent } from './retransmit.ts';
@@ -18,6 +20,7 @@ import {
   type IkeState,
   type InitSent,
   type IntermediateSent,
+  type ResumeSent,
 } from './states.ts';
 import type { Turn } from './turn.ts';
 
@@ -32,6 +35,7 @@ export function wakeAt(state: IkeState): number {
     case 'initAnswered':
     case 'spent':
       return state.expiresAt;
+    case 'resumeSent':
     case 'intermediateSent':
     case 'authSent':
       return retryDeadline(state.sent.retry);
@@ -53,9 +57,9 @@ function wakeEstablished(state: Established): number {
   if (!own) return Math.min(state.retireAt, pending);
   // While the peer rekeys, only what cannot wait is begun by us.
   const rekeys = state.pending === null ? [state.rekeyAt, recreateAt(state)] : [];
-  if (state.updateWanted || state.checkWanted) return 0;
+  if (state.updateWanted || state.checkWanted || state.redirect !== null || state.tokenWanted) return 0;
   const children = family.children.map((child) => wakeChild(child, state.pending === null));
-  return Math.min(lingering, pending, state.hardAt, livenessAt(state), ...rekeys, ...children);
+  return Math.min(lingering, pending, state.hardAt, state.ticketAt, livenessAt(state), ...rekeys, ...children);
 }
 
 function wakeChild(child: Child, mayRekey: boolean): number {
@@ -80,6 +84,8 @@ export function tend(state: IkeState, turn: Turn): IkeState {
   switch (state.name) {
     case 'initSent':
       return tendInit(state, turn);
+    case 'resumeSent':
+      return tendResume(state, turn);
     case 'intermediateSent':
       return tendIntermediate(state, turn);
     case 'authSent':
@@ -110,6 +116,13 @@ function tendInit(state: InitSent, turn: Turn): IkeState {
   if (refusal !== null && (over || turn.now >= refusal.at)) return fail(peer, refusal, sent.path, turn);
   if (over) return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SA_INIT' }, sent.path, turn);
   return { ...state, sent: resend(sent, sent.path, turn) };
+}
+
+function tendResume(state: ResumeSent, turn: Turn): IkeState {
+  const { peer, sent } = state;
+  if (turn.now < sent.retry.giveUpAt) return { ...state, sent: resend(sent, sent.path, turn) };
+  state.held.d.wipe();
+  return fail(peer, { failure: 'noAnswer', detail: 'no answer to IKE_SESSION_RESUME' }, sent.path, turn);
 }
 
 function tendIntermediate(state: IntermediateSent, turn: Turn): IkeState {
@@ -155,6 +168,8 @@ function beginWork(state: Established, turn: Turn): IkeState {
   const { now } = turn;
   if (state.updateWanted) return beginUpdate(state, turn);
   if (state.checkWanted) return beginCheck(state, turn);
+  if (state.redirect !== null) return beginRedirect(state, turn);
+  if (state.tokenWanted) return beginToken(state, turn);
   if (now >= state.hardAt) {
     return beginClosing(
       state,
@@ -168,6 +183,7 @@ function beginWork(state: Established, turn: Turn): IkeState {
     if (over) amendChild(family, child.spiIn, { phase: 'deleteWanted' });
   }
   if (family.children.some((child) => child.phase === 'deleteWanted')) return beginChildDelete(state, turn);
+  if (now >= state.ticketAt && state.pending === null) return beginTicket(state, turn);
   return beginRekey(state, turn) ?? (now >= livenessAt(state) ? beginLiveness(state, turn) : state);
 }
 

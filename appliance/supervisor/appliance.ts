@@ -13,6 +13,7 @@ import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
+import { Lights, patternOf } from './lights.ts';
 import type { LogSink } from './log-sink.ts';
 import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
@@ -29,6 +30,8 @@ const newestLines = 500;
 export interface ApplianceOptions {
   readonly configFile: string;
   readonly stateDirectory: string;
+  /** A sentence while the box waits for its portal's configuration. */
+  readonly enrolling?: () => string | null;
   readonly log: Logger;
   readonly sink: LogSink;
 }
@@ -45,6 +48,7 @@ export class Appliance implements Managed {
   #before: Fingerprint = new Map();
   #monitor: NetworkMonitor | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
+  readonly #lights = new Lights();
   #why = '';
   /** Whether a change of the configuration file is waited for. */
   #waiting = false;
@@ -115,7 +119,9 @@ export class Appliance implements Managed {
   async status(): Promise<ApplianceStatus> {
     const status = await this.#status();
     // Costs the kernel a walk over all pages: only for those who ask.
-    const pids = [process.pid, ...status.services.flatMap(({ pid }) => pid ?? [])];
+    const pids = [process.pid, ...status.services.flatMap(({ pid, sparePid }) => [pid, sparePid])].filter(
+      (pid) => pid !== null,
+    );
     return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
   }
 
@@ -184,6 +190,8 @@ export class Appliance implements Managed {
 
   #configProblem(): string | null {
     if (this.#fileProblem === null) return this.#configurations.problem();
+    const enrolling = this.#options.enrolling?.() ?? null;
+    if (enrolling !== null) return enrolling;
     const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
     const problem = this.#fileProblem.replaceAll('\n', '; ');
     return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
@@ -194,9 +202,10 @@ export class Appliance implements Managed {
     const loaded = loadSource(source);
     const { role, name, revision } = loaded.config;
     this.#before = fingerprint(await this.#services.tunnel());
+    // Known at once: what changes on the ports meanwhile is judged by this one.
+    this.#loaded = loaded;
     await this.#host.apply(loaded.config);
     this.#hostProblem = null;
-    this.#loaded = loaded;
     await this.#services.apply(loaded);
     // Keys made after the change prove that both ends still speak to each other.
     if (role === 'home') this.#services.runner('tunnel')?.send({ kind: 'rekey', what: 'child', peer: null });
@@ -250,9 +259,16 @@ export class Appliance implements Managed {
 
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
+    // A portal has no LAN whose names anybody could miss, but thousands of boxes to describe: once is enough.
+    if (this.#loaded?.config.role === 'portal' && this.#why !== '') {
+      if (this.#configurations.status().state === 'settled') this.#services.remember();
+      return;
+    }
     const status = await this.#status();
     if (status.configuration.state === 'settled') this.#services.remember();
-    const text = whyText(status, this.#wan(status));
+    const wan = this.#wan(status);
+    this.#lights.show(patternOf(status, wan.state));
+    const text = whyText(status, wan);
     if (text === this.#why) return;
     const path = `${this.#options.stateDirectory}/why.json`;
     try {

@@ -56,6 +56,14 @@ export class PortalClient {
     this.#account = new Account(parts.managed);
   }
 
+  /** A sentence for as long as a box that has taken a token has no configuration; null otherwise. */
+  enrolling(): string | null {
+    const enrolment = this.#parts.files.enrolment();
+    if (!enrolment || this.#parts.files.configText() !== null) return null;
+    const why = this.#lastSentence === '' ? '' : `: ${this.#lastSentence}`;
+    return `This box is joining its portal at ${enrolment.doors[0]?.apiUrls[0]}${why}.`;
+  }
+
   start(): void {
     this.#watch = setInterval(() => void this.#look(), watchMs);
     this.#loop = this.#run();

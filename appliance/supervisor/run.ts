@@ -33,8 +33,15 @@ export async function run(options: RunOptions): Promise<void> {
       return files.configText() === null ? given : files.configFile;
     },
     stateDirectory,
+    enrolling: () => portal.enrolling(),
     log,
     sink,
+  });
+  const portal = new PortalClient({
+    files,
+    managed: appliance,
+    log,
+    factoryKeyFile: join(dirname(given), 'identity.key'),
   });
   const control = await serveControl(stateDirectory, (request) => appliance.answer(request));
   const stopped = new Promise((resolve) => {
@@ -45,12 +52,6 @@ export async function run(options: RunOptions): Promise<void> {
   if (options.watch) watchFile(given, () => void appliance.load());
   takeToken(files, join(dirname(given), 'enrolment.token'), log);
   const started = appliance.start();
-  const portal = new PortalClient({
-    files,
-    managed: appliance,
-    log,
-    factoryKeyFile: join(dirname(given), 'identity.key'),
-  });
   void started.then(() => portal.start());
   const stopping = notifySystemd(process.env);
   await stopped;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { FromService, ToTunnel } from '../lib/messages.ts';
-import { startChild, tell } from './child.ts';
+import { type ChildEvents, startChild, tell } from './child.ts';
 import {
   isCrashLooping,
   type ServiceEffect,
@@ -15,11 +15,14 @@ import {
   wakeAt,
 } from './restart.ts';
 import type { ServiceRow } from './services.ts';
+import { Spare } from './spare.ts';
 
 export interface ServiceStatus {
   readonly name: string;
   readonly state: ServiceState['name'];
   readonly pid: number | null;
+  /** Of the process that waits to take over; null where there is none. */
+  readonly sparePid: number | null;
   readonly restarts: number;
   /** Why it ended the last time; null when it never has. */
   readonly lastEnd: string | null;
@@ -47,6 +50,7 @@ export class ServiceRunner {
   readonly row: ServiceRow;
   readonly #options: RunnerOptions;
   readonly #questions = new Map<number, Waiting>();
+  readonly #spare: Spare | null;
   #lastQuestion = 0;
   #livenessQuestion = 0;
   #state: ServiceState = stoppedService;
@@ -61,14 +65,14 @@ export class ServiceRunner {
   constructor(row: ServiceRow, options: RunnerOptions) {
     this.row = row;
     this.#options = options;
+    this.#spare = row.spare ? new Spare(row, options.stateDirectory) : null;
   }
 
   /** Gives it this work, or none. Resolves when it is in force: with null, or with the sentence of a refusal. */
   configure(revision: number, slice: unknown): Promise<string | null> {
     this.#settle('superseded by another configuration');
     if (slice === null) {
-      this.#work = null;
-      this.#step({ kind: 'unwant' });
+      this.#rest();
       return Promise.resolve(null);
     }
     this.#work = { revision, slice };
@@ -100,8 +104,7 @@ export class ServiceRunner {
   /** Resolves when the process is gone. */
   async stop(): Promise<void> {
     this.#settle('stopped');
-    this.#work = null;
-    this.#step({ kind: 'unwant' });
+    this.#rest();
     if (this.#state.name === 'stopped') return;
     await new Promise<void>((resolve) => this.#onStopped.push(resolve));
   }
@@ -112,10 +115,17 @@ export class ServiceRunner {
       name: this.row.name,
       state: name,
       pid: this.#child?.pid ?? null,
+      sparePid: this.#spare?.pid ?? null,
       restarts: record.restarts,
       lastEnd: record.lastEnd,
       problem: this.#problem(),
     };
+  }
+
+  #rest(): void {
+    this.#work = null;
+    this.#spare?.drop();
+    this.#step({ kind: 'unwant' });
   }
 
   #problem(): string | null {
@@ -179,7 +189,7 @@ export class ServiceRunner {
 
   #spawn(): void {
     let ended = false;
-    const child = startChild(this.row, this.#options.stateDirectory, {
+    const events: ChildEvents = {
       message: (message) => this.#receive(message),
       line: (line) => this.#options.line(this.row.name, line),
       exited: (detail) => {
@@ -189,9 +199,13 @@ export class ServiceRunner {
         for (const id of this.#questions.keys()) this.#answer(id, new Error(`the ${this.row.name} service ended`));
         this.#step({ kind: 'exited', detail });
       },
-    });
+    };
+    const spare = this.#spare?.take(events) ?? null;
+    const child = spare ?? startChild(this.row, this.#options.stateDirectory, events);
     this.#child = child;
-    this.#options.log.info({ service: this.row.name, pid: child.pid }, 'serviceStarted');
+    this.#options.log.info({ service: this.row.name, pid: child.pid, spare: spare !== null }, 'serviceStarted');
+    // It has said so long ago, to nobody.
+    if (spare) setImmediate(() => this.#child === spare && this.#step({ kind: 'started' }));
   }
 
   #sendWork(): void {
@@ -214,6 +228,7 @@ export class ServiceRunner {
         this.#step({ kind: 'answered' });
         return;
       case 'probed':
+        this.#spare?.prepare();
         if (message.id === this.#livenessQuestion) {
           this.#step({ kind: 'probed', ok: message.ok, detail: message.detail });
           return;

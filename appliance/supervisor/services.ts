@@ -17,6 +17,8 @@ export interface ServiceRow {
   readonly roles: readonly Role[];
   /** Null where the configuration has no work for it. */
   readonly slice: (loaded: LoadedConfig, stateDirectory: string) => unknown;
+  /** A second process waits for the end of the first: its users would wait for Node to start. */
+  readonly spare?: boolean;
   /** Of its folder; services may read each other's files (0o755) when nothing is said. */
   readonly folderMode?: number;
   /** Megabytes of JavaScript heap, above which a leak becomes a restart instead of a box without memory. */
@@ -36,6 +38,7 @@ export const services: readonly ServiceRow[] = [
     capabilities: ['net_admin', 'net_raw', 'net_bind_service'],
     roles: ['home', 'portal'],
     slice: tunnelSlice,
+    spare: true,
     heapMegabytes: 1024,
   },
   {

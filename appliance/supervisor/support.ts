@@ -1,6 +1,7 @@
 /** The bundle for who helps: status, diagnosis, configuration, machine and log, and no secret. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { DnsConfig } from '../config/dns.ts';
 import type { Config } from '../config/schema.ts';
 import type { Diagnosis } from './doctor/facts.ts';
 import type { ApplianceStatus } from './status.ts';
@@ -29,8 +30,12 @@ export async function supportText(parts: SupportParts): Promise<string> {
 
 /** TSIG keys are text, not a `Secret`. */
 function withoutSecrets(config: Config): unknown {
-  if (!config.dns) return config;
-  return { ...config, dns: { ...config.dns, keys: config.dns.keys.map(({ name }) => ({ name, secret: '[secret]' })) } };
+  const zones = config.zones.map((zone) => ({ ...zone, dns: zone.dns && withoutKeys(zone.dns) }));
+  return { ...config, zones, dns: config.dns && withoutKeys(config.dns) };
+}
+
+function withoutKeys(dns: DnsConfig): unknown {
+  return { ...dns, keys: dns.keys.map(({ name }) => ({ name, secret: '[secret]' })) };
 }
 
 async function said(file: string, ...parameters: string[]): Promise<string[]> {

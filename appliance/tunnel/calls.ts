@@ -57,6 +57,13 @@ export class Calls {
     this.#step(peer, { kind: 'established' }, env);
   }
 
+  /** The peer is called at `address`, because its gateway said so; if that fails, its own addresses have their turn again. */
+  redirected(peer: string, address: string, env: Env): void {
+    this.#step(peer, { kind: 'redirected' }, env);
+    const call = this.#calls.get(peer);
+    if (call) this.#calls.set(peer, { ...call, address });
+  }
+
   lost(peer: string, failure: Failure, detail: string, env: Env): void {
     this.#step(peer, { kind: 'lost', failure, detail }, env);
   }

@@ -4,7 +4,7 @@
  *
  *     waiting --time--> calling --ikeEstablished--> up --ikeClosed--> waiting
  *        ^                 |
- *        +---- failed -----+   next address, back-off
+ *        +---- failed -----+   next address, back-off; redirected: still calling, but elsewhere
  *
  * While `calling`, IKE does the retransmissions; `failed` is its last word. The addresses of a peer are tried in turn;
  * only after a whole round without success does the pause grow. A pause is jittered so that thousands of boxes do
@@ -27,6 +27,8 @@ export interface LastFailure {
 export type HomeEvent =
   | { readonly kind: 'wake' }
   | { readonly kind: 'established' }
+  /** The peer has sent us to another gateway, which is called now. */
+  | { readonly kind: 'redirected' }
   /** The call failed, or the SA ended. */
   | { readonly kind: 'lost'; readonly failure: Failure; readonly detail: string };
 
@@ -67,6 +69,10 @@ export function step(
   switch (event.kind) {
     case 'established':
       return { state: { name: 'up', since: env.now }, effects: [] };
+    case 'redirected': {
+      const { attempt, last } = state.name === 'up' ? { attempt: 1, last: null } : state;
+      return { state: { name: 'calling', since: env.now, attempt, last }, effects: [] };
+    }
     case 'lost': {
       const attempt = state.name === 'up' ? 0 : state.attempt;
       const last = { failure: event.failure, detail: event.detail, at: env.now };

@@ -21,15 +21,14 @@ export interface MtuStatus {
   readonly incomplete: number;
 }
 
-/** Null before an outbound SA is active. */
+/** `own`: the SAs of that tunnel. Null before an outbound SA is active. */
 export function mtuStatus(
   tunnel: TunnelStats | undefined,
-  sas: readonly SaStats[],
+  own: readonly SaStats[],
   tooBig: 'fragment' | 'ptb',
 ): MtuStatus | null {
   const outbound = tunnel?.outbound;
   if (!outbound) return null;
-  const own = sas.filter((sa) => sa.tunnel === tunnel.tunnel);
   const { mode, pathMtu, pathMtuSource, foundAgoMs, searching, blackHoles, envelopePayload, clampMss } = outbound;
   return {
     mode,

@@ -23,6 +23,11 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
     ...authOf(peer, loaded),
     ...ppkOf(peer, loaded),
     childless: peer.childless,
+    requests: peer.requests,
+    resumes: peer.resume,
+    ...(peer.assigns === undefined ? {} : { assigns: peer.assigns }),
+    followRedirects: peer.followRedirects,
+    ...(peer.redirectTo === undefined ? {} : { redirectTo: peer.redirectTo }),
     ike: peer.ike,
     esp: peer.esp,
     encapsulation: peer.encapsulation,
@@ -37,7 +42,7 @@ function ikePeer(peer: PeerConfig, loaded: LoadedConfig): Peer {
       localSelectors: local ?? localNetworks(peer, loaded.config).map(selectorOf),
       remoteSelectors: remote,
     })),
-    lifetimes: { childRekeySeconds: peer.childRekeySeconds, ikeRekeySeconds: peer.ikeRekeySeconds },
+    lifetimes: lifetimesOf(peer),
     livenessSeconds: peer.livenessSeconds,
     keepaliveSeconds: peer.keepaliveSeconds,
   };
@@ -59,6 +64,14 @@ function authOf(peer: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'localAuth' 
     localAuth: { kind: 'ed25519', privateKey },
     remoteAuth: { kind: 'ed25519', publicKey: peer.publicKey },
   };
+}
+
+const forwardSecrecySeconds = 600;
+
+function lifetimesOf({ childRekeySeconds, ikeRekeySeconds, keySeconds }: PeerConfig): Peer['lifetimes'] {
+  const longest = Math.max(childRekeySeconds, ikeRekeySeconds);
+  const chosen = longest < forwardSecrecySeconds ? forwardSecrecySeconds : longest * 1.25;
+  return { childRekeySeconds, ikeRekeySeconds, keySeconds: keySeconds ?? chosen };
 }
 
 function ppkOf({ name, ppk }: PeerConfig, loaded: LoadedConfig): Pick<Peer, 'ppk'> {

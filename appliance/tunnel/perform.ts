@@ -10,9 +10,11 @@ export function performOn(dataplane: Dataplane, effect: DataplaneEffect): void {
       break;
     case 'installInbound':
       dataplane.installInbound(effect.sa);
+      effect.sa.key.wipe(); // the data plane has its own copy
       break;
     case 'installOutbound':
       dataplane.installOutbound(effect.sa);
+      effect.sa.key.wipe();
       break;
     case 'activateOutbound':
       dataplane.activateOutbound(effect.tunnel, effect.spi);

@@ -23,6 +23,10 @@ export function failureSentence(failure: Failure, facts: FailureFacts): string {
       return `Whoever answers at ${address} does not hold the key that is pinned for ${peer}: the configured key is wrong, or somebody else answers there${detail}.`;
     case 'peerIdentityMismatch':
       return `The host at ${address} calls itself something other than '${remoteId}', the identity configured for ${peer}${detail}.`;
+    case 'redirected':
+      return `${peer} at ${address} has sent us to another gateway${detail}.`;
+    case 'redirectLoop':
+      return `${peer} at ${address} and its other gateways send us from one to the other: none of them takes us in${detail}.`;
     case 'certificateTime':
       return `The certificate of ${peer} at ${address} is not within its time: it is to be renewed, or the clock of this box is wrong${detail}.`;
     case 'certificateRefused':

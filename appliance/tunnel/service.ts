@@ -2,7 +2,8 @@
  * The tunnel's shell: the one place where the IKE core, the data plane, the host's network, the clock and chance meet.
  * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
@@ -11,10 +12,14 @@ import type { LoadedConfig } from '../config/files.ts';
 import type { PeerConfig } from '../config/schema.ts';
 import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
 import { sourceAddressFor } from '../host/source-address.ts';
-import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
+import type { Assignment, Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
+import { secretOctets } from '../lib/secret.ts';
+import { AssignedAddresses } from './assigned.ts';
 import { Calls } from './calls.ts';
+import { Collecting } from './collect.ts';
+import { crashSecret } from './crash-secret.ts';
 import { mtuStatus } from './mtu.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
@@ -40,6 +45,8 @@ export class TunnelService {
   /** Since when, on the clock of `Env.now`, each peer has had a tunnel without a break. */
   readonly #upSince = new Map<string, number>();
   readonly #revocation: RevocationLists;
+  readonly #collecting = new Collecting();
+  readonly #assigned = new AssignedAddresses();
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
   #calls: Calls;
@@ -127,6 +134,8 @@ export class TunnelService {
     const sas = this.#dataplane?.saStats() ?? [];
     const ikeByPeer = new Map(this.#endpoint.status(now).map((sa) => [sa.peer, sa]));
     const tunnels = new Map(this.#dataplane?.tunnelStats().map((stats) => [stats.tunnel, stats]));
+    // Thousands of peers have thousands of SAs: nobody may look through all for each.
+    const sasByTunnel = Map.groupBy(sas, ({ tunnel }) => tunnel);
     const tunnelOf = ({ name }: PeerConfig) => tunnels.get(ikeByPeer.get(name)?.children.at(-1)?.tunnel ?? -1);
     return tunnelStatus({
       now,
@@ -138,7 +147,7 @@ export class TunnelService {
         failure: this.#failures.get(config.name) ?? null,
         upSince: this.#upSince.get(config.name) ?? null,
         traffic: trafficOf(tunnelOf(config)),
-        mtu: mtuStatus(tunnelOf(config), sas, config.tooBig),
+        mtu: mtuStatus(tunnelOf(config), sasByTunnel.get(tunnelOf(config)?.tunnel ?? -1) ?? [], config.tooBig),
         ike: ikeByPeer.get(config.name) ?? null,
       })),
       dataplane: this.#dataplane?.counters() ?? null,
@@ -152,6 +161,7 @@ export class TunnelService {
     this.#stopping = true;
     clearInterval(this.#aliveTimer);
     this.#revocation.stop();
+    this.#collecting.stop();
     clearInterval(this.#streamsTimer);
     await this.#close();
     await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
@@ -161,7 +171,12 @@ export class TunnelService {
 
   #makeEndpoint(): IkeEndpoint {
     const natTraversalPort = this.#loaded.config.tunnel.ports.natTraversal;
-    const endpoint = createIkeEndpoint({ ...endpointOptions, natTraversalPort, timeOfDay: () => Date.now() });
+    const endpoint = createIkeEndpoint({
+      ...endpointOptions,
+      natTraversalPort,
+      timeOfDay: () => Date.now(),
+      ...crashSecret(this.#loaded),
+    });
     this.#setPeers(endpoint);
     return endpoint;
   }
@@ -170,6 +185,8 @@ export class TunnelService {
     const peers = ikePeers(this.#loaded);
     for (const peer of peers) endpoint.setPeer(peer);
     this.#revocation.configure(this.#loaded, peers);
+    const gateway = this.#loaded.config.redirectTo ?? null;
+    this.#perform(endpoint.step({ kind: 'redirect', gateway }, this.#env()));
   }
 
   #open(): void {
@@ -206,7 +223,7 @@ export class TunnelService {
 
   async #applyNetwork(): Promise<void> {
     try {
-      await applyNetwork(networkPlan(this.#loaded.config));
+      await applyNetwork(networkPlan(this.#assigned.within(this.#loaded.config)));
       this.#networkProblem = null;
     } catch (error) {
       this.#networkProblem = (error as Error).message;
@@ -214,8 +231,17 @@ export class TunnelService {
     }
   }
 
+  async #takeAddresses(peer: string, assignment: Assignment): Promise<void> {
+    try {
+      await this.#assigned.take(peer, assignment, this.#loaded.config.tunnel.interface);
+      await this.#applyNetwork();
+    } catch (error) {
+      this.#log.error({ peer, problem: (error as Error).message }, 'addressesNotTaken');
+    }
+  }
+
   #env(): Env {
-    return { now: performance.now(), random: (length) => new Uint8Array(randomBytes(length)) };
+    return { now: performance.now(), random: (length) => randomFillSync(secretOctets(length)) };
   }
 
   #receive(event: DataplaneEvent): void {
@@ -264,12 +290,25 @@ export class TunnelService {
     this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(at - performance.now())));
   }
 
-  async #call(peer: string, address: string): Promise<void> {
+  /** RFC 5685: the gateway names another one, by address or by name. */
+  async #redirected(peer: string, gateway: string, from: string): Promise<void> {
+    try {
+      const { address } = await lookup(gateway);
+      this.#calls.redirected(peer, address, this.#env());
+      await this.#call(peer, address, from);
+    } catch (error) {
+      const detail = `it sent us to ${gateway}, a name without address: ${(error as NodeJS.ErrnoException).code}`;
+      this.#lost(peer, 'noAnswer', detail, from);
+    }
+  }
+
+  async #call(peer: string, address: string, redirectedFrom: string | null = null): Promise<void> {
     const { ike } = this.#loaded.config.tunnel.ports;
     try {
       const local = { address: await sourceAddressFor(address), port: ike };
       this.#log.info({ peer, address }, 'calling');
-      this.#step({ kind: 'initiate', peer, path: { local, remote: { address, port: ike } } });
+      const path = { local, remote: { address, port: ike } };
+      this.#step({ kind: 'initiate', peer, path, ...(redirectedFrom === null ? {} : { redirectedFrom }) });
     } catch (error) {
       const detail = `no route from here: ${(error as NodeJS.ErrnoException).code}`;
       this.#lost(peer, 'noAnswer', detail, address);
@@ -294,6 +333,8 @@ export class TunnelService {
     const { kind, ...fields } = report;
     const failed = kind === 'failed' || (kind === 'ikeClosed' && report.failure !== null);
     this.#log[failed ? 'warn' : 'info'](fields, kind);
+    // A new SA has taken the place of an old one, or an SA has ended.
+    if (kind !== 'failed') this.#collecting.soon();
     switch (report.kind) {
       case 'childEstablished':
         this.#failures.delete(report.peer);
@@ -303,6 +344,13 @@ export class TunnelService {
       case 'ikeClosed':
         // A DELETE that we asked for ourselves: the peer is called again like after any other end.
         this.#lost(report.peer, report.failure ?? 'peerClosed', report.detail, null);
+        return;
+      case 'assigned':
+        void this.#takeAddresses(report.peer, report.assignment);
+        return;
+      case 'redirected':
+        this.#calls.redirected(report.peer, report.gateway, this.#env());
+        void this.#redirected(report.peer, report.gateway, report.from);
         return;
       case 'failed':
         if (report.peer !== null) this.#lost(report.peer, report.failure, report.detail, report.path.remote.address);
@@ -316,6 +364,9 @@ export class TunnelService {
     // `replaced` is the end of an old SA whose successor is already there.
     if (failure === 'replaced') return;
     this.#upSince.delete(peer);
+    void this.#assigned.giveBack(peer, this.#loaded.config.tunnel.interface);
+    // The call of the other gateway is under way.
+    if (failure === 'redirected' && config.addresses.length > 0) return;
     this.#failures.set(peer, {
       failure,
       facts: {

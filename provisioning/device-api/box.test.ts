@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import { parseConfig } from '../../appliance/config/schema.ts';
@@ -145,4 +146,31 @@ onBothPortals('a box follows to another portal with its key, and not to one that
   await until('the new portal has seen it', async () => (await statusOf(other)) !== undefined, 40_000);
   await until('the old doors are forgotten', () => box.files.enrolment()?.doors.length === 1, 40_000);
   assert.equal(box.files.enrolment()?.doors[0]?.apiKey, other.door.apiKey);
+});
+
+test('where no datagrams come the question is held: a change still arrives within a second', async (t) => {
+  const portal = await startTestPortal('sqlite', undefined, 'wakeByUdp = false\n');
+  t.after(() => portal.close());
+  const box = await boxOf(portal, 'home-1');
+  t.after(box.stop);
+  await until('its configuration', () => box.stand.revision === 1);
+  await until('it asks and waits', async () => /^moat_waiting_devices 1$/m.test(await page(portal)));
+  await portal.edit((to) => setRecord(to, 'device', 'home-1', { settings: { tunnel: { mtu: 1400 } } }));
+  const took = await until('the change', () => box.stand.revision === 2);
+  assert.ok(took < 1000, `${took} ms`);
+});
+
+test('a portal that is gone changes nothing at the box, and is not asked in a hurry', async (t) => {
+  const portal = await startTestPortal('sqlite');
+  const box = await boxOf(portal, 'home-1');
+  t.after(box.stop);
+  await until('its report', async () => (await statusOf(portal))?.confirmedRevision === 1);
+  const { loads } = box.stand;
+  await portal.close();
+  box.stand.problem = 'Something to report, now.';
+  await until('its sentence', () => box.said.join('').includes('portalNotReached'));
+  await sleep(3000);
+  assert.deepEqual([box.stand.revision, box.stand.loads], [1, loads]);
+  // A line for each new reason, not for each try.
+  assert.ok(box.said.filter((line) => line.includes('portalNotReached')).length <= 2);
 });

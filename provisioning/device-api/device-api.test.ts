@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseConfig } from '../../appliance/config/schema.ts';
 import { DeviceClient } from '../device-client/client.ts';
 import { addFactoryKey, addRecord, archiveRecord, redirectDevice, revokeDevice, setRecord } from '../facts/fleet.ts';
+import { listRevisions } from '../facts/revisions.ts';
 import { onBothPortals, type TestPortal } from '../testing/portal.ts';
 import { Buckets, payerOf } from './limits.ts';
 import { Challenges } from './signature.ts';
@@ -50,6 +51,9 @@ onBothPortals(
       .selectAll()
       .executeTakeFirstOrThrow();
     assert.ok(Date.now() - seenAt < 5000);
+    const [newest, second] = await listRevisions(portal.database.queries, {});
+    // The second configuration is not confirmed, and the box is where the last revision put it.
+    assert.deepEqual([newest?.boxes, newest?.confirmed, second?.boxes], [1, 0, 0]);
     assert.equal(confirmedRevision, 1);
     await portal.edit((to) => revokeDevice(to, 'home-1'));
     const answer = await box.call('GET', configPath);

@@ -1,5 +1,6 @@
 /** The history: what changed, when, by whom; and the way back. */
 
+import { sql } from 'kysely';
 import { type Difference, differences } from '../compile/merge.ts';
 import type { Queries } from '../db/database.ts';
 import type { Edit } from './edit.ts';
@@ -13,6 +14,9 @@ export interface RevisionSummary {
   readonly author: string;
   readonly summary: string;
   readonly changes: number;
+  /** Boxes in use whose configuration is as this revision made it, and how many of them have confirmed it. */
+  readonly boxes: number;
+  readonly confirmed: number;
 }
 
 export interface RecordDifference {
@@ -27,7 +31,7 @@ export async function listRevisions(
   queries: Queries,
   { before = Number.MAX_SAFE_INTEGER, limit = 50 }: { before?: number; limit?: number },
 ): Promise<RevisionSummary[]> {
-  return queries
+  const rows = await queries
     .selectFrom('revisions')
     .leftJoin('revisionChanges', 'revisionChanges.revisionId', 'revisions.id')
     .select(['revisions.id', 'revisions.at', 'revisions.author', 'revisions.summary'])
@@ -37,6 +41,28 @@ export async function listRevisions(
     .orderBy('revisions.id', 'desc')
     .limit(limit)
     .execute();
+  const boxes = await boxesByRevision(
+    queries,
+    rows.map(({ id }) => id),
+  );
+  return rows.map((row) => ({ ...row, ...(boxes.get(row.id) ?? { boxes: 0, confirmed: 0 }) }));
+}
+
+/** The map of revisions: who is where. */
+async function boxesByRevision(
+  queries: Queries,
+  ids: readonly number[],
+): Promise<Map<number, { boxes: number; confirmed: number }>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<{ revision: number; boxes: number; confirmed: number }>`
+    select compiled.fleet_revision as revision, count(*) as boxes,
+      sum(case when device_status.confirmed_revision >= compiled.revision then 1 else 0 end) as confirmed
+    from compiled join devices on devices.id = compiled.device_id
+    left join device_status on device_status.device_id = compiled.device_id
+    where devices.archived_at is null and compiled.fleet_revision in (${sql.join(ids)}) group by 1`.execute(queries);
+  return new Map(
+    rows.map(({ revision, boxes, confirmed }) => [revision, { boxes: Number(boxes), confirmed: Number(confirmed) }]),
+  );
 }
 
 interface StoredChange {

@@ -29,13 +29,14 @@ export interface TestPortal extends RunningPortal {
   enrolled(device: string): Promise<DeviceClient>;
 }
 
-export async function startTestPortal(kind: DatabaseKind, given?: string): Promise<TestPortal> {
+/** `given`: a database that is there; `deviceApi`: further lines of that section of the settings. */
+export async function startTestPortal(kind: DatabaseKind, given?: string, deviceApi = ''): Promise<TestPortal> {
   const folder = mkdtempSync(join(tmpdir(), 'moat-portal-'));
   makeKeys(folder, 'portal');
   const address = given ?? (await newDatabaseAddress(kind));
   const listener = 'listen = "127.0.0.1"\nport = 0\n';
   const settings = parseSettings(
-    `name = "portal"\ndatabase = "${address}"\n[deviceApi]\n${listener}[operatorApi]\n${listener}[metrics]\n${listener}`,
+    `name = "portal"\ndatabase = "${address}"\n[deviceApi]\n${listener}${deviceApi}[operatorApi]\n${listener}[metrics]\n${listener}`,
     folder,
   );
   const empty = await openDatabase(address);

@@ -23,6 +23,14 @@ export async function showRevisions(into) {
           h('td', {}, one.author),
           h('td', {}, one.summary),
           h('td', { 'data-name': 'records' }, one.changes),
+          h(
+            'td',
+            { 'data-name': 'boxes' },
+            one.boxes > 0 && [
+              h('meter', { max: String(one.boxes), value: String(one.confirmed), 'aria-hidden': 'true' }),
+              ` ${one.confirmed} of ${one.boxes} boxes confirmed`,
+            ],
+          ),
         ),
       ),
     );

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { cleanUpOnSignals } from '../lab/signals.ts';
 import { World } from '../lab/world.ts';
 import { type CompareOptions, compare } from './compare.ts';
+import { type EverythingOptions, everything } from './everything.ts';
 import { type InstructionOptions, instructions } from './instructions/instructions.ts';
 import { type NestOptions, nest } from './line/nest.ts';
 import { type SweepName, type SweepOptions, sweep, sweeps } from './line/sweep.ts';
@@ -75,6 +76,12 @@ measured(program.command('sweep'))
     show(sweepTables(record), record, options);
   });
 program
+  .command('everything')
+  .description('all of RESULTS.md, half an hour; begun again it goes on where it was ended')
+  .option('--folder <folder>', 'where its measurements are kept; .runs/bench when not given')
+  .option('--out <folder>', 'where RESULTS.md goes; test/bench when not given')
+  .action((options: EverythingOptions) => everything(options));
+program
   .command('report')
   .description('RESULTS.md and its plots from files that --json wrote; rounds of several runs count as those of one')
   .argument('<file...>')
@@ -92,8 +99,13 @@ program
   .action((words: string[]) => handOver(['bench/fleet/fleet.ts', ...words]));
 program
   .command('lan')
-  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp)')
-  .action(() => handOver(['interop/dns/load.ts'], ['interop/dhcp/main.ts', 'perfdhcp']));
+  .description('DNS beside dnsmasq (dnsperf), DHCP under load (perfdhcp), NTP and memory')
+  .option('--rounds <number>', 'how many rounds', wholeNumber)
+  .option('--json <file>', 'write all values')
+  .action(({ rounds, json }: { rounds?: number; json?: string }) => {
+    const words = [...(rounds ? ['--rounds', `${rounds}`] : []), ...(json ? ['--json', json] : [])];
+    return handOver(['bench/lan/lan.ts', ...words]);
+  });
 try {
   await program.parseAsync();
 } catch (error) {

@@ -105,9 +105,4 @@ function sweepSection(record: SweepRecord): string {
 
 const again = `## Again
 
-    npm run bench -- --json peers.json
-    npm run bench -- nest --json nest.json
-    npm run bench -- sweep bitrate --json bitrate.json
-    npm run bench -- sweep delay --json delay.json
-    npm run bench -- sweep loss --json loss.json
-    npm run bench -- report peers.json nest.json bitrate.json delay.json loss.json`;
+    npm run bench -- everything`;

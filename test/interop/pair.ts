@@ -6,7 +6,7 @@ import { type Credentials, newEd25519 } from './swanctl-conf.ts';
 /** Two strongSwans as the world's two gateways: connection `portal` at home, `box` at the portal. */
 export async function startPair(
   world: World,
-  kind: Credentials['kind'],
+  kind: 'ed25519' | 'psk',
 ): Promise<{ home: StrongSwan; portal: StrongSwan }> {
   const credentials = pairOfCredentials(kind);
   const home = await StrongSwan.start(world.moat, {
@@ -33,7 +33,7 @@ export async function startPair(
   return { home, portal };
 }
 
-function pairOfCredentials(kind: Credentials['kind']): { home: Credentials; portal: Credentials } {
+function pairOfCredentials(kind: 'ed25519' | 'psk'): { home: Credentials; portal: Credentials } {
   if (kind === 'psk') {
     const shared = { kind, secret: 'a secret of the lab' };
     return { home: shared, portal: shared };

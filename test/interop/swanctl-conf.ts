@@ -2,8 +2,14 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** How an end proves who it is: an Ed25519 key pair of its own and the peer's public key, or a shared secret. */
+/** How an end proves who it is: an Ed25519 key pair of its own and the peer's public key, a certificate, or a shared secret. */
 export type Credentials =
+  | {
+      readonly kind: 'x509';
+      readonly privateKeyPem: string;
+      readonly certificatePem: string;
+      readonly authorityPem: string;
+    }
   | { readonly kind: 'ed25519'; readonly privateKeyPem: string; readonly peerPublicKeyPem: string }
   | { readonly kind: 'psk'; readonly secret: string };
 
@@ -27,6 +33,8 @@ export interface Connection {
   /** Further lines of the connection, and of its child: whatever swanctl.conf knows. */
   readonly lines?: readonly string[];
   readonly childLines?: readonly string[];
+  /** Further sections of `secrets`. */
+  readonly secrets?: string;
 }
 
 /** Of the daemon as a whole. */
@@ -82,6 +90,11 @@ export function writeConfiguration(
   const secrets = names.map(([name, connection]) => secretText(name, connection)).join('');
   write('etc/swanctl/swanctl.conf', `connections {\n${body}}\nsecrets {\n${secrets}}\n`);
   for (const [name, { credentials }] of names) {
+    if (credentials.kind === 'x509') {
+      write(`etc/swanctl/private/${name}.pem`, credentials.privateKeyPem);
+      write(`etc/swanctl/x509/${name}.pem`, credentials.certificatePem);
+      write(`etc/swanctl/x509ca/${name}.pem`, credentials.authorityPem);
+    }
     if (credentials.kind !== 'ed25519') continue;
     write(`etc/swanctl/pkcs8/${name}.pem`, credentials.privateKeyPem);
     // Its own public key too: that is how strongSwan finds the private one that belongs to a raw key.
@@ -93,7 +106,11 @@ export function writeConfiguration(
 function connectionText(name: string, connection: Connection): string {
   const { credentials } = connection;
   const auth = credentials.kind === 'psk' ? 'psk' : 'pubkey';
-  const key = (whose: string) => (credentials.kind === 'psk' ? '' : `      pubkeys = ${name}-${whose}.pem\n`);
+  const key = (whose: 'own' | 'peer') => {
+    if (credentials.kind === 'psk') return '';
+    if (credentials.kind === 'ed25519') return `      pubkeys = ${name}-${whose}.pem\n`;
+    return `      ${whose === 'own' ? 'certs' : 'cacerts'} = ${name}.pem\n`;
+  };
   return `  ${name} {
     version = 2
     local_addrs = ${connection.localAddress}
@@ -129,9 +146,9 @@ function publicKeyOf(privateKeyPem: string): string {
   return createPublicKey(privateKeyPem).export({ type: 'spki', format: 'pem' }).toString();
 }
 
-function secretText(name: string, { credentials, localId, remoteId }: Connection): string {
-  if (credentials.kind !== 'psk') return '';
-  return `  ike-${name} {\n    id-1 = ${localId}\n    id-2 = ${remoteId}\n    secret = "${credentials.secret}"\n  }\n`;
+function secretText(name: string, { credentials, localId, remoteId, secrets = '' }: Connection): string {
+  if (credentials.kind !== 'psk') return secrets;
+  return `${secrets}  ike-${name} {\n    id-1 = ${localId}\n    id-2 = ${remoteId}\n    secret = "${credentials.secret}"\n  }\n`;
 }
 
 /** A key pair as PEM, and the 32 octets of its public half in base64. */

@@ -31,6 +31,8 @@ export interface PeerIkeSa {
   readonly keyExchange: string;
   /** RFC 9370; empty without. */
   readonly additionalKeyExchange: string;
+  /** RFC 8784: a post-quantum pre-shared key went into the keys. */
+  readonly ppk: boolean;
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly remoteId: string;
@@ -50,6 +52,7 @@ export function ikeSa(connection: string, section: Section): PeerIkeSa {
     prf: text('prf-alg'),
     keyExchange: text('dh-group'),
     additionalKeyExchange: text('ake1'),
+    ppk: text('ppk') === 'yes',
     localAddress: text('local-host'),
     remoteAddress: text('remote-host'),
     remoteId: text('remote-id'),

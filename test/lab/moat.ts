@@ -142,6 +142,10 @@ export class Moat {
     return this.host.run([moatProgram, ...words, '--state', this.#stateDirectory]);
   }
 
+  get stateDirectory(): string {
+    return this.#stateDirectory;
+  }
+
   get log(): string {
     return readFileSync(this.process.log, 'utf8');
   }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { ownedOctets, secretOctets } from '../../lib/secret.ts';
 
 export type HashName = 'sha256' | 'sha384';
 
@@ -23,7 +24,7 @@ interface Block {
 }
 
 function padded(key: Uint8Array, { pad, blockLength }: Block, parts: readonly Uint8Array[]): Uint8Array {
-  const octets = new Uint8Array(blockLength + parts.reduce((sum, part) => sum + part.length, 0));
+  const octets = secretOctets(blockLength + parts.reduce((sum, part) => sum + part.length, 0));
   octets.fill(pad, 0, blockLength);
   for (let i = 0; i < key.length; i += 1) octets[i] = (key[i] ?? 0) ^ pad;
   let at = blockLength;
@@ -38,5 +39,5 @@ function padded(key: Uint8Array, { pad, blockLength }: Block, parts: readonly Ui
 function wiped(name: HashName, octets: Uint8Array): Uint8Array {
   const digest = hash(name, octets, 'buffer');
   octets.fill(0);
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.length);
+  return ownedOctets(digest);
 }

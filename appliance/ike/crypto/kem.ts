@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, decapsulate, encapsulate } from 'node:crypto';
 import { concat, fromHex } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
-import { Secret } from '../../lib/secret.ts';
+import { joinSecret, ownedOctets, Secret } from '../../lib/secret.ts';
+import { withoutStacks } from './raw-key.ts';
 
 /*
  * ML-KEM-768 (FIPS 203) as an additional key exchange: the initiator sends an encapsulation key, the responder a
@@ -23,15 +24,15 @@ export interface KemKey {
 
 export function generateKemKey(random: Env['random']): KemKey {
   const seed = random(seedLength);
-  const encoded = Buffer.from(concat(seedPrefix, seed));
-  const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
+  const encoded = Buffer.from(joinSecret(seedPrefix, seed).buffer);
+  const privateKey = withoutStacks(() => createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' }));
   encoded.fill(0);
   seed.fill(0);
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' });
   return {
     publicValue: new Uint8Array(spki.subarray(publicPrefix.length)),
     decapsulate: (ciphertext) =>
-      ciphertext.length === ciphertextLength ? new Secret(new Uint8Array(decapsulate(privateKey, ciphertext))) : null,
+      ciphertext.length === ciphertextLength ? new Secret(ownedOctets(decapsulate(privateKey, ciphertext))) : null,
   };
 }
 
@@ -42,8 +43,9 @@ export function encapsulateTo(
   if (publicValue.length !== encapsulationKeyLength) return null;
   try {
     const der = Buffer.from(concat(publicPrefix, publicValue));
-    const { sharedKey, ciphertext } = encapsulate(createPublicKey({ key: der, format: 'der', type: 'spki' }));
-    return { ciphertext: new Uint8Array(ciphertext), shared: new Secret(new Uint8Array(sharedKey)) };
+    const key = withoutStacks(() => createPublicKey({ key: der, format: 'der', type: 'spki' }));
+    const { sharedKey, ciphertext } = encapsulate(key);
+    return { ciphertext: new Uint8Array(ciphertext), shared: new Secret(ownedOctets(sharedKey)) };
   } catch {
     return null;
   }

@@ -1,8 +1,9 @@
-import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
-import { concat, fromHex } from '../../lib/bytes.ts';
+import { createECDH, createPublicKey, diffieHellman, type KeyObject } from 'node:crypto';
+import { concat } from '../../lib/bytes.ts';
 import type { Env } from '../../lib/env.ts';
-import { Secret } from '../../lib/secret.ts';
+import { ownedOctets, Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
+import { rawPrivateKey, rawPublicKey } from './raw-key.ts';
 
 /** One ephemeral key of ours. `agree` returns null for a public value that no honest peer sends. */
 export interface KeyPair {
@@ -18,9 +19,6 @@ interface Method {
   readonly publicLength: number;
   generate(random: Env['random']): KeyPair;
 }
-
-const x25519Private = fromHex('302e020100300506032b656e04220420'); // PKCS #8, RFC 8410 7
-const x25519Public = fromHex('302a300506032b656e032100'); // SubjectPublicKeyInfo, RFC 8410 4
 
 const methods: Readonly<Record<KeyExchange, Method>> = {
   x25519: { id: 31, publicLength: 32, generate: generateX25519 },
@@ -44,16 +42,9 @@ export function generateKeyPair(method: KeyExchange, random: Env['random']): Key
   return { ...pair, agree: (value) => (value.length === length ? pair.agree(value) : null) };
 }
 
-function der(prefix: Uint8Array, key: Uint8Array): Buffer {
-  const joined = concat(prefix, key);
-  return Buffer.from(joined.buffer, joined.byteOffset, joined.length);
-}
-
 function generateX25519(random: Env['random']): KeyPair {
   const seed = random(32);
-  const encoded = der(x25519Private, seed);
-  const privateKey = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
-  encoded.fill(0);
+  const privateKey = rawPrivateKey('x25519', seed);
   seed.fill(0);
   // Known since the key was read. Of all ways to get it out this one is ten times as fast as the others.
   const { x = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
@@ -63,8 +54,8 @@ function generateX25519(random: Env['random']): KeyPair {
 
 function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
   try {
-    const publicKey = createPublicKey({ key: der(x25519Public, value), format: 'der', type: 'spki' });
-    const shared = new Uint8Array(diffieHellman({ privateKey, publicKey }));
+    const publicKey = rawPublicKey('x25519', value);
+    const shared = ownedOctets(diffieHellman({ privateKey, publicKey }));
     // RFC 8031 2: the all-zero result of a point of small order is refused.
     return shared.every((octet) => octet === 0) ? null : new Secret(shared);
   } catch {
@@ -75,11 +66,15 @@ function agreeX25519(privateKey: KeyObject, value: Uint8Array): Secret | null {
 function generateEcp256(random: Env['random']): KeyPair {
   const ecdh = createECDH('prime256v1');
   let ready = false;
-  while (!ready) ready = setPrivateKey(ecdh, random(32));
+  while (!ready) {
+    const seed = random(32);
+    ready = setPrivateKey(ecdh, seed);
+    seed.fill(0);
+  }
   const publicValue = new Uint8Array(ecdh.getPublicKey().subarray(1)); // RFC 5903 7: x | y without the 04 in front
   const agree = (value: Uint8Array) => {
     try {
-      return new Secret(new Uint8Array(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
+      return new Secret(ownedOctets(ecdh.computeSecret(concat(Uint8Array.of(4), value))));
     } catch {
       return null; // not a point of the curve
     }

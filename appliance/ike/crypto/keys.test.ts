@@ -19,7 +19,7 @@ test('the keys of an IKE SA follow each other in the stream (RFC 7296 2.14)', ()
   const keys = ikeKeys({ suite, nonces, spis, shared: shared(), additional: [] });
   const seed = prfOf('hmac-sha2-256', concat(nonces.initiator, nonces.responder), shared().reveal());
   const stream = prfPlus('hmac-sha2-256', seed, {
-    seed: concat(nonces.initiator, nonces.responder, spis.initiator, spis.responder),
+    seed: [nonces.initiator, nonces.responder, spis.initiator, spis.responder],
     length: 32 + 36 + 36 + 32 + 32,
   });
   const all = [keys.d, keys.ei, keys.er, keys.pi, keys.pr].map((secret) => hex(secret.reveal())).join('');
@@ -31,7 +31,7 @@ test('a rekey goes out from the old SK_d and the new shared secret (RFC 7296 2.1
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared: shared(), additional: [] }, { prf: 'hmac-sha2-384', d });
   const seed = prfOf('hmac-sha2-384', d.reveal(), shared().reveal(), nonces.initiator, nonces.responder);
   const first = prfPlus('hmac-sha2-256', seed, {
-    seed: concat(nonces.initiator, nonces.responder, spis.initiator, spis.responder),
+    seed: [nonces.initiator, nonces.responder, spis.initiator, spis.responder],
     length: 32,
   });
   assert.equal(hex(keys.d.reveal()), hex(first));
@@ -50,7 +50,7 @@ test('the keys of a child: first from the initiator, then to it (RFC 7296 2.17)'
       additional: [],
     });
     const seed = concat(extra, nonces.initiator, nonces.responder);
-    const keymat = prfPlus('hmac-sha2-256', d.reveal(), { seed, length: 40 });
+    const keymat = prfPlus('hmac-sha2-256', d.reveal(), { seed: [seed], length: 40 });
     assert.equal(hex(keys.initiator.reveal()) + hex(keys.responder.reveal()), hex(keymat));
   }
 });
@@ -70,7 +70,7 @@ test('additional secrets follow the nonces (RFC 9370 2.2.4)', () => {
   const keys = rekeyedIkeKeys(input, { prf: 'hmac-sha2-256', d });
   const parts = [shared().reveal(), nonces.initiator, nonces.responder, extra().reveal()];
   const seed = prfOf('hmac-sha2-256', d.reveal(), ...parts);
-  const stream = { seed: concat(nonces.initiator, nonces.responder, spis.initiator, spis.responder), length: 32 };
+  const stream = { seed: [nonces.initiator, nonces.responder, spis.initiator, spis.responder], length: 32 };
   assert.equal(hex(keys.d.reveal()), hex(prfPlus('hmac-sha2-256', seed, stream)));
 
   const child = {
@@ -81,6 +81,6 @@ test('additional secrets follow the nonces (RFC 9370 2.2.4)', () => {
     shared: shared(),
     additional: [extra()],
   } as const;
-  const keymat = prfPlus('hmac-sha2-256', d.reveal(), { seed: concat(...parts), length: 20 });
+  const keymat = prfPlus('hmac-sha2-256', d.reveal(), { seed: parts, length: 20 });
   assert.equal(hex(childKeys(child).initiator.reveal()), hex(keymat));
 });

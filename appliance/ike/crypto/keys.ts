@@ -1,4 +1,4 @@
-import { concat, Reader } from '../../lib/bytes.ts';
+import { concat } from '../../lib/bytes.ts';
 import type { EspCipher } from '../../lib/esp-sa.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { AdditionalKeyExchange, IkeCipher, KeyExchange, Prf } from '../api.ts';
@@ -34,7 +34,8 @@ export interface KeyInput {
 /** RFC 7296 2.14: SKEYSEED = prf(Ni | Nr, g^ir). Wipes `shared`. */
 export function ikeKeys(input: KeyInput): IkeKeys {
   const { initiator, responder } = input.nonces;
-  const seed = prfOf(input.suite.prf, concat(initiator, responder), input.shared.reveal());
+  const seed = prfOf(input.suite.prf, concat(initiator, responder), input.shared.reveal()); // the nonces are no secret
+  input.shared.wipe();
   return expand(input, seed);
 }
 
@@ -43,27 +44,36 @@ export function rekeyedIkeKeys(input: KeyInput, old: { readonly prf: Prf; readon
   const { initiator, responder } = input.nonces;
   const more = input.additional.map((secret) => secret.reveal());
   const seed = prfOf(old.prf, old.d.reveal(), input.shared.reveal(), initiator, responder, ...more);
-  for (const secret of input.additional) secret.wipe();
+  for (const secret of [input.shared, ...input.additional]) secret.wipe();
   return expand(input, seed);
 }
 
-function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
+/** RFC 5723 5.1: SKEYSEED = prf(SK_d (old), "Resumption" | Ni | Nr). */
+export function resumedIkeKeys(suite: IkeSuite, d: Secret, of: Pick<KeyInput, 'nonces' | 'spis'>): IkeKeys {
+  const { initiator, responder } = of.nonces;
+  return expand({ suite, ...of }, prfOf(suite.prf, d.reveal(), resumption, initiator, responder));
+}
+const resumption = new Uint8Array(Buffer.from('Resumption', 'ascii'));
+
+function expand(input: Pick<KeyInput, 'suite' | 'nonces' | 'spis'>, seed: Uint8Array): IkeKeys {
   const { suite, nonces, spis } = input;
   const prfKey = prfLength(suite.prf);
   const cipherKey = keyMaterialLength(suite.cipher);
   const stream = prfPlus(suite.prf, seed, {
-    seed: concat(nonces.initiator, nonces.responder, spis.initiator, spis.responder),
+    seed: [nonces.initiator, nonces.responder, spis.initiator, spis.responder],
     length: 3 * prfKey + 2 * cipherKey,
   });
-  const reader = new Reader(stream);
-  const take = (length: number) => new Secret(reader.bytes(length));
+  // The keys stay where they are, and each wipes its part of the stream.
+  let at = 0;
+  const take = (length: number) => {
+    at += length;
+    return new Secret(stream.subarray(at - length, at));
+  };
   const d = take(prfKey);
   const ei = take(cipherKey);
   const er = take(cipherKey);
   const keys = { d, ei, er, pi: take(prfKey), pr: take(prfKey) };
-  stream.fill(0);
   seed.fill(0);
-  input.shared.wipe();
   return keys;
 }
 
@@ -72,7 +82,7 @@ function expand(input: KeyInput, seed: Uint8Array): IkeKeys {
  * recorded of the IKE SA itself is not protected, everything that comes of SK_d is.
  */
 export function withPpk(prf: Prf, ppk: Secret, keys: IkeKeys): IkeKeys {
-  const mix = (key: Secret) => new Secret(prfPlus(prf, ppk.reveal(), { seed: key.reveal(), length: prfLength(prf) }));
+  const mix = (key: Secret) => new Secret(prfPlus(prf, ppk.reveal(), { seed: [key.reveal()], length: prfLength(prf) }));
   return { ...keys, d: mix(keys.d), pi: mix(keys.pi), pr: mix(keys.pr) };
 }
 
@@ -107,12 +117,9 @@ export function childKeys(input: ChildKeyInput): ChildKeys {
   const length = keyMaterialLength(input.cipher);
   const shared = input.shared?.reveal() ?? new Uint8Array();
   const more = input.additional.map((secret) => secret.reveal());
-  const seed = concat(shared, input.nonces.initiator, input.nonces.responder, ...more);
-  for (const secret of input.additional) secret.wipe();
+  const seed = [shared, input.nonces.initiator, input.nonces.responder, ...more];
   const keymat = prfPlus(input.prf, input.d.reveal(), { seed, length: 2 * length });
-  const keys = { initiator: new Secret(keymat.slice(0, length)), responder: new Secret(keymat.slice(length)) };
-  keymat.fill(0);
-  seed.fill(0);
+  for (const secret of input.additional) secret.wipe();
   input.shared?.wipe();
-  return keys;
+  return { initiator: new Secret(keymat.subarray(0, length)), responder: new Secret(keymat.subarray(length)) };
 }

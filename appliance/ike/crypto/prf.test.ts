@@ -18,6 +18,6 @@ test('the PRFs are HMACs (RFC 4231 4.3, test case 2)', () => {
 
 test('prf+ is the expansion of HKDF (RFC 5869 A.1)', () => {
   const key = fromHex('077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5');
-  const stream = prfPlus('hmac-sha2-256', key, { seed: fromHex('f0f1f2f3f4f5f6f7f8f9'), length: 42 });
+  const stream = prfPlus('hmac-sha2-256', key, { seed: [fromHex('f0f1f2f3f4f5f6f7f8f9')], length: 42 });
   assert.equal(hex(stream), '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865');
 });

@@ -1,4 +1,4 @@
-import { concat } from '../../lib/bytes.ts';
+import { secretOctets } from '../../lib/secret.ts';
 import type { Prf } from '../api.ts';
 import { type HashName, hmac } from './hmac.ts';
 
@@ -17,17 +17,20 @@ export function prfOf(prf: Prf, key: Uint8Array, ...data: readonly Uint8Array[])
 }
 
 /** RFC 7296 2.13: prf+ (K,S) = T1 | T2 | ..., T(n) = prf (K, T(n-1) | S | n). `length` up to 255 blocks. */
-export function prfPlus(prf: Prf, key: Uint8Array, input: { seed: Uint8Array; length: number }): Uint8Array {
-  const blocks: Uint8Array[] = [];
+export function prfPlus(
+  prf: Prf,
+  key: Uint8Array,
+  { seed, length }: { readonly seed: readonly Uint8Array[]; readonly length: number },
+): Uint8Array {
+  const stream = secretOctets(length);
   let last: Uint8Array = new Uint8Array();
-  const count = Math.ceil(input.length / prfLength(prf));
-  for (let n = 1; n <= count; n += 1) {
-    last = prfOf(prf, key, last, input.seed, Uint8Array.of(n));
-    blocks.push(last);
+  for (let n = 1, at = 0; at < length; n += 1) {
+    const block = prfOf(prf, key, last, ...seed, Uint8Array.of(n));
+    stream.set(block.subarray(0, length - at), at);
+    at += block.length;
+    last.fill(0);
+    last = block;
   }
-  const stream = concat(...blocks);
-  for (const block of blocks) block.fill(0);
-  const wanted = stream.slice(0, input.length);
-  stream.fill(0);
-  return wanted;
+  last.fill(0);
+  return stream;
 }

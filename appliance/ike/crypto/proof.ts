@@ -7,9 +7,8 @@ import type { Authentication } from '../wire/authentication.ts';
 import { decodeCertificate } from '../x509/certificate.ts';
 import { decodeSignature, encodeSignature, isSignedBy, signWith } from '../x509/signature.ts';
 import { prfOf } from './prf.ts';
+import { rawPrivateKey, rawPublicKey } from './raw-key.ts';
 
-const ed25519Private = fromHex('302e020100300506032b657004220420'); // PKCS #8, RFC 8410 7
-const ed25519Public = fromHex('302a300506032b6570032100'); // SubjectPublicKeyInfo, RFC 8410 4
 /** RFC 7427 3: length of the AlgorithmIdentifier, then id-Ed25519 without parameters (RFC 8420 appendix A). */
 const ed25519Algorithm = fromHex('07' + '300506032b6570');
 const keyPad = new Uint8Array(Buffer.from('Key Pad for IKEv2', 'ascii'));
@@ -39,8 +38,12 @@ function sharedKeyProof(secret: Secret, signed: SignedOctets): Uint8Array {
   return prfOf(signed.prf, padded, octetsOf(signed));
 }
 
-function asKey(prefix: Uint8Array, key: Uint8Array): Buffer {
-  return Buffer.from(concat(prefix, key));
+/** RFC 5723 5.1: who takes up an IKE SA again has its keys, and needs no other proof. */
+export const resumedAuth = { kind: 'resumed' } as const;
+type Resumed = typeof resumedAuth;
+
+function resumedProof(signed: SignedOctets): Uint8Array {
+  return prfOf(signed.prf, signed.key.reveal(), octetsOf(signed));
 }
 
 /** Our own key signs every handshake; to read it anew each time costs as much as the signature. */
@@ -49,9 +52,7 @@ const signingKeys = new WeakMap<Secret, KeyObject>();
 function signingKey(seed: Secret): KeyObject {
   const known = signingKeys.get(seed);
   if (known) return known;
-  const encoded = asKey(ed25519Private, seed.reveal());
-  const key = createPrivateKey({ key: encoded, format: 'der', type: 'pkcs8' });
-  encoded.fill(0);
+  const key = rawPrivateKey('ed25519', seed.reveal());
   signingKeys.set(seed, key);
   return key;
 }
@@ -98,8 +99,13 @@ function provesByCertificate(leaf: Uint8Array | undefined, proof: Authentication
 }
 
 /** Null when our key can sign nothing that the peer can read: see `signatureHashes` of the channel. */
-export function prove(auth: LocalAuth, signed: SignedOctets, peerHashes: readonly number[]): Authentication | null {
+export function prove(
+  auth: LocalAuth | Resumed,
+  signed: SignedOctets,
+  peerHashes: readonly number[],
+): Authentication | null {
   if (auth.kind === 'psk') return { method: authMethods.sharedKey, data: sharedKeyProof(auth.secret, signed) };
+  if (auth.kind === 'resumed') return { method: authMethods.sharedKey, data: resumedProof(signed) };
   if (auth.kind === 'x509') return proveByCertificate(certificateKey(auth.privateKey), octetsOf(signed), peerHashes);
   const signature = new Uint8Array(sign(null, octetsOf(signed), signingKey(auth.privateKey)));
   return { method: authMethods.digitalSignature, data: concat(ed25519Algorithm, signature) };
@@ -107,14 +113,14 @@ export function prove(auth: LocalAuth, signed: SignedOctets, peerHashes: readonl
 
 /** True only for a proof that fits; every kind of wrong proof is just false. `certificates` are those that came along. */
 export function proves(
-  auth: RemoteAuth,
+  auth: RemoteAuth | Resumed,
   proof: Authentication,
   signed: SignedOctets,
   certificates: readonly Uint8Array[] = [],
 ): boolean {
   if (auth.kind === 'x509') return provesByCertificate(certificates[0], proof, octetsOf(signed));
-  if (auth.kind === 'psk') {
-    const expected = sharedKeyProof(auth.secret, signed);
+  if (auth.kind === 'psk' || auth.kind === 'resumed') {
+    const expected = auth.kind === 'psk' ? sharedKeyProof(auth.secret, signed) : resumedProof(signed);
     const right = proof.method === authMethods.sharedKey && proof.data.length === expected.length;
     return right && timingSafeEqual(proof.data, expected);
   }
@@ -123,7 +129,7 @@ export function proves(
   if (proof.method !== authMethods.digitalSignature || signature.length !== 64) return false;
   if (!sameBytes(algorithm, ed25519Algorithm)) return false;
   try {
-    const key = createPublicKey({ key: asKey(ed25519Public, auth.publicKey), format: 'der', type: 'spki' });
+    const key = rawPublicKey('ed25519', auth.publicKey);
     return verify(null, octetsOf(signed), key, signature) === true;
   } catch {
     return false; // octets that are no key

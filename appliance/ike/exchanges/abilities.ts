@@ -30,6 +30,7 @@ export function abilitiesOf(message: Incoming, ppk: boolean): Abilities {
     moat: isMoat(message.payloads),
     fragmentation: supports(message, 'IKEV2_FRAGMENTATION_SUPPORTED'),
     childless: supports(message, 'CHILDLESS_IKEV2_SUPPORTED'),
+    redirects: supports(message, 'REDIRECT_SUPPORTED') || supports(message, 'REDIRECTED_FROM'),
     ppk: ppk && supports(message, 'USE_PPK'),
     signatureHashes: hashesIn(received.find(({ notify }) => notify === notifyTypes.SIGNATURE_HASH_ALGORITHMS)),
   };

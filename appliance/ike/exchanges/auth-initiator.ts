@@ -1,7 +1,8 @@
 import type { Failure, Peer } from '../api.ts';
 import { beginClosing, sendMessage } from '../channel.ts';
+import { crashToken, tokenIn } from '../crash.ts';
 import { type IkeKeys, wipeKeys, wipeMixed } from '../crypto/keys.ts';
-import { prove, type SignedOctets } from '../crypto/proof.ts';
+import { prove, resumedAuth, type SignedOctets } from '../crypto/proof.ts';
 import { notifyName, notifyTypes } from '../numbers.ts';
 import { firstRetry, newSaSeconds } from '../retransmit.ts';
 import {
@@ -31,6 +32,8 @@ import {
 } from './auth.ts';
 import { installFirstChild, offerFirstChild } from './first-child.ts';
 import { adoptPpk, ppkKeys, ppkOffer, saysPpk } from './ppk.ts';
+import { follow, redirectIn } from './redirect.ts';
+import { keepTicket, ticketRequest } from './session-resume.ts';
 
 /* IKE_AUTH as initiator, RFC 7296 1.2: who we are, the first child SA, and who the peer is. */
 
@@ -50,13 +53,15 @@ export function beginAuth(agreement: Agreement, place: Place, turn: Turn): AuthS
   const childSpi = peer.childless === true && channel.childless ? null : turn.world.newEspSpi(turn);
   const payloads: Payload[] = [
     { type: 'IDi', body: identificationOf(peer.localId) },
-    ...certificatePayloads(peer.localAuth),
+    ...(channel.resumed ? [] : certificatePayloads(peer.localAuth)),
     ...(turn.world.hasEstablished(peer.name) ? [] : [initialContact]),
-    ...certificateRequest([peer.remoteAuth]),
+    ...(channel.resumed ? [] : certificateRequest([peer.remoteAuth])),
     { type: 'IDr', body: identificationOf(peer.remoteId) },
     ...proofs,
     ...(childSpi === null ? [] : offerFirstChild(peer, channel, childSpi)),
     mobikeSupported,
+    ...(peer.resumes === true ? [ticketRequest] : []),
+    ...crashToken(turn.world.options.crashSecret, channel),
   ];
   const { messageId, intAuth } = place;
   const head = { exchange: 'IKE_AUTH', messageId, response: false } as const;
@@ -75,7 +80,7 @@ function proofsOf({ state, channel, nonces }: Agreement, { intAuth }: Place, mix
   const { body } = identificationOf(peer.localId);
   const proofBy = ({ pi }: IkeKeys) => {
     const signed = { prf, message: state.request, nonce: nonces.responder, key: pi, identification: body, intAuth };
-    return prove(peer.localAuth, signed, channel.signatureHashes);
+    return prove(channel.resumed ? resumedAuth : peer.localAuth, signed, channel.signatureHashes);
   };
   const plain = proofBy(channel.keys);
   if (plain === null) return null;
@@ -129,7 +134,8 @@ function refusalOf(state: AuthSent, error: Notify | undefined, turn: Turn): { fa
 function settlePpk(state: AuthSent, payloads: readonly Payload[]): AuthSent | null {
   const { ppkKeys: mixed, channel, peer } = state;
   if (mixed !== null && saysPpk(payloads)) return { ...state, channel: adoptPpk(channel, mixed), ppkKeys: null };
-  if (peer.ppk?.required === true) return null;
+  // What the ticket stands for was agreed under the same rules.
+  if (peer.ppk?.required === true && !channel.resumed) return null;
   if (mixed !== null) wipeMixed(mixed);
   return { ...state, ppkKeys: null };
 }
@@ -155,7 +161,8 @@ function doubtOf(
     intAuth: state.intAuth,
   };
   const certificates = certificatesIn(message.payloads);
-  return disbelief(peer.remoteAuth, { identification: remote, proof, signed, certificates }, turn);
+  const auth = channel.resumed ? resumedAuth : peer.remoteAuth;
+  return disbelief(auth, { identification: remote, proof, signed, certificates }, turn);
 }
 
 export function failAuth(state: AuthSent, why: { failure: Failure; detail: string }, turn: Turn): Closed {
@@ -179,6 +186,14 @@ function denounce(state: AuthSent, why: { failure: Failure; detail: string }, tu
   return failAuth(state, why, turn);
 }
 
+/** RFC 5685 6: sent on in IKE_AUTH; the SA has nothing to carry. */
+function leave(established: Established, { childSpi }: AuthSent, gateway: string, turn: Turn): Closing {
+  if (childSpi !== null) turn.world.freeEspSpi(childSpi);
+  follow(established.peer, gateway, established.path, turn);
+  established.family.owner = 'none';
+  return beginClosing(established, { failure: null, detail: '' }, turn);
+}
+
 function onAuthenticated(
   state: AuthSent,
   message: Incoming,
@@ -189,7 +204,11 @@ function onAuthenticated(
   const path = nat.local ? state.path : message.path;
   const fresh = newEstablished({ peer, channel, nat, path }, state.sent.messageId + 1, 0, turn);
   const mobike = notifies(message.payloads).some(({ notify }) => notify === notifyTypes.MOBIKE_SUPPORTED);
-  const established = { ...fresh, mobike };
+  const told = { ...fresh, mobike, crashToken: tokenIn(notifies(message.payloads)) };
+  const ticketAt = peer.resumes === true ? keepTicket(told, message, turn) : told.ticketAt;
+  const established = { ...told, ticketAt };
+  const gateway = redirectIn(message.payloads);
+  if (gateway !== null && peer.followRedirects === true) return leave(established, state, gateway, turn);
   if (state.childSpi === null) {
     report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
     return established;

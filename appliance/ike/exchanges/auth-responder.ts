@@ -1,7 +1,8 @@
 import type { Failure, Peer } from '../api.ts';
 import { answer, exchangeNameOf, sendMessage } from '../channel.ts';
+import { crashToken, tokenIn } from '../crash.ts';
 import { wipeKeys, wipeMixed } from '../crypto/keys.ts';
-import { prove, proves, type SignedOctets, strangersKey } from '../crypto/proof.ts';
+import { prove, proves, resumedAuth, type SignedOctets, strangersKey } from '../crypto/proof.ts';
 import { additionalOf } from '../negotiate.ts';
 import { notifyTypes } from '../numbers.ts';
 import type { Channel, Established, Incoming, InitAnswered, Spent } from '../states.ts';
@@ -13,9 +14,13 @@ import { find, notifies, type Payload } from '../wire/payloads.ts';
 import { certificatePayloads, certificatesIn, disbelief, mobikeSupported, newEstablished, printed } from './auth.ts';
 import { respondFirstChild } from './first-child.ts';
 import { adoptPpk, namesPpk, ppkAgreed, ppkKeys, proofWithoutPpk } from './ppk.ts';
+import { redirectPayload } from './redirect.ts';
+import { grantedTicket } from './session-resume.ts';
 
 /* IKE_AUTH as responder, RFC 7296 1.2. Until the proof is checked, all that a peer learns is AUTHENTICATION_FAILED. */
 
+/** How long a peer that was sent elsewhere has to delete its SA. */
+const leaveMilliseconds = 30_000;
 /** How long the answer to a refused IKE_AUTH is kept for retransmissions. */
 const refusedMilliseconds = 40_000;
 
@@ -25,7 +30,8 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
   const proof = find(payloads, 'AUTH');
   if (remote === null) return refuseAuth(state, message, { peer: null, detail: 'no IDi' }, turn);
   const peer = turn.world.peerFor(remote, find(payloads, 'IDr'));
-  if (peer === null || proof === null) {
+  const another = state.ticketOf !== undefined && state.ticketOf !== peer?.name;
+  if (peer === null || proof === null || another) {
     // No AUTH would ask for EAP, which moat has not.
     if (proof !== null) proves(strangersKey, proof, signedBy(state, state.channel, remote));
     return refuseAuth(state, message, { peer: null, detail: `identity ${printed(remote)}` }, turn);
@@ -39,7 +45,7 @@ export function respondAuth(state: InitAnswered, message: Incoming, turn: Turn):
   const signed = signedBy(state, channel, remote);
   const certificates = certificatesIn(payloads);
   const doubt = disbelief(
-    peer.remoteAuth,
+    channel.resumed ? resumedAuth : peer.remoteAuth,
     { identification: remote, proof: claimed.proof, signed, certificates },
     turn,
   );
@@ -81,7 +87,7 @@ function claimOf(
     return { channel: adoptPpk(channel, mixed), proof, withPpk: true };
   }
   if (mixed !== null) wipeMixed(mixed);
-  if (peer.ppk?.required === true) return null;
+  if (peer.ppk?.required === true && !channel.resumed) return null;
   return { channel, proof: proofWithoutPpk(payloads, proof), withPpk: false };
 }
 
@@ -128,7 +134,7 @@ function acceptAuth(
     identification: identification.body,
     intAuth: state.intAuth,
   };
-  const proof = prove(peer.localAuth, signed, channel.signatureHashes);
+  const proof = prove(channel.resumed ? resumedAuth : peer.localAuth, signed, channel.signatureHashes);
   if (proof === null) {
     const detail = 'the peer takes no signature of the kind that our key makes';
     return refuseAuth(state, message, { peer: peer.name, failure: 'authenticationFailed', detail }, turn);
@@ -137,16 +143,23 @@ function acceptAuth(
   const fresh = newEstablished({ peer, channel, nat, path: message.path }, 0, state.expected, turn);
   const says = (type: number) => notifies(message.payloads).some(({ notify }) => notify === type);
   const mobike = says(notifyTypes.MOBIKE_SUPPORTED);
-  const established = { ...fresh, mobike, initialContact: says(notifyTypes.INITIAL_CONTACT) };
-  report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
-  const child = respondFirstChild(established, nonces, message, turn);
+  const crash = tokenIn(notifies(message.payloads));
+  const established = { ...fresh, mobike, initialContact: says(notifyTypes.INITIAL_CONTACT), crashToken: crash };
+  const elsewhere = channel.redirects ? (peer.redirectTo ?? null) : null;
+  if (elsewhere === null) report(turn, { kind: 'ikeEstablished', peer: peer.name, rekeyed: false });
+  const child =
+    elsewhere === null ? respondFirstChild(established, nonces, message, turn) : [redirectPayload(elsewhere)];
   const payloads: Payload[] = [
     { type: 'IDr', body: identification },
-    ...certificatePayloads(peer.localAuth),
+    ...(channel.resumed ? [] : certificatePayloads(peer.localAuth)),
     { type: 'AUTH', body: proof },
     ...(withPpk ? [ppkAgreed] : []),
     ...child,
     ...(mobike ? [mobikeSupported] : []),
+    ...crashToken(turn.world.options.crashSecret, channel),
+    ...grantedTicket(established, message, turn),
   ];
-  return answer(established, message, payloads, turn);
+  if (elsewhere === null) return answer(established, message, payloads, turn);
+  established.family.owner = 'none'; // it never was one that could be lost
+  return { ...answer(established, message, payloads, turn), retireAt: turn.now + leaveMilliseconds };
 }

@@ -3,12 +3,12 @@ import { Writer } from '../../lib/bytes.ts';
 import type { Path } from '../../lib/net.ts';
 import type { Failure, LocalAuth, Peer, RemoteAuth } from '../api.ts';
 import { saKey } from '../channel.ts';
-import { proves, type SignedOctets } from '../crypto/proof.ts';
+import { proves, type resumedAuth, type SignedOctets } from '../crypto/proof.ts';
 import { newFamily } from '../family.ts';
 import type { Nat } from '../nat.ts';
 import { certificateEncodings } from '../numbers.ts';
-import { between } from '../retransmit.ts';
-import type { Channel, Established, InitSent, IntermediateSent, Nonces } from '../states.ts';
+import { lifeOf } from '../retransmit.ts';
+import type { Channel, Established, InitSent, IntermediateSent, Nonces, ResumeSent } from '../states.ts';
 import type { Turn } from '../turn.ts';
 import type { Authentication } from '../wire/authentication.ts';
 import { authorityHashes } from '../wire/certificate.ts';
@@ -23,7 +23,7 @@ import { maxIntermediates } from '../x509/path.ts';
 export const nonceLength = 32;
 
 export interface Agreement {
-  readonly state: InitSent | IntermediateSent;
+  readonly state: Pick<InitSent | IntermediateSent | ResumeSent, 'peer' | 'request' | 'sent'>;
   readonly channel: Channel;
   readonly nat: Nat;
   readonly nonces: Nonces;
@@ -53,7 +53,7 @@ export function printed(identification: Identification): string {
 type Common = Pick<Established, 'peer' | 'channel' | 'path' | 'nat'>;
 
 export function newEstablished(common: Common, next: number, expected: number, turn: Turn): Established {
-  const life = common.peer.lifetimes.ikeRekeySeconds * 1000;
+  const { ikeRekeySeconds, keySeconds } = common.peer.lifetimes;
   return {
     name: 'established',
     ...common,
@@ -66,9 +66,12 @@ export function newEstablished(common: Common, next: number, expected: number, t
     updateWanted: false,
     checkWanted: false,
     initialContact: false,
+    redirect: null,
+    crashToken: null,
+    tokenWanted: false,
+    ticketAt: Number.POSITIVE_INFINITY,
     createdAt: turn.now,
-    rekeyAt: turn.now + life * between(0.9, 1, turn.random),
-    hardAt: turn.now + life * 1.25,
+    ...lifeOf(ikeRekeySeconds, keySeconds, turn),
     rekeys: 0,
     heardAt: turn.now,
     retireAt: Number.POSITIVE_INFINITY,
@@ -119,7 +122,7 @@ interface Reason {
 }
 
 /** Null when the peer is who it says. The proof comes first: nobody's certificates are looked at but those of who has the key. */
-export function disbelief(auth: RemoteAuth, claim: Claim, turn: Turn): Reason | null {
+export function disbelief(auth: RemoteAuth | typeof resumedAuth, claim: Claim, turn: Turn): Reason | null {
   const who = printed(claim.identification);
   const { proof, signed, certificates } = claim;
   if (!proves(auth, proof, signed, certificates)) {

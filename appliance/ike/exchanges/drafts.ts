@@ -24,6 +24,8 @@ export interface IkeDraft {
   readonly spis: { readonly initiator: Uint8Array; readonly responder: Uint8Array };
   readonly nonces: Nonces;
   readonly shared: Secret;
+  /** The peer's, if it could be told in this exchange (RFC 6290 4.4). */
+  readonly crashToken?: Uint8Array | null;
 }
 
 export function childOf(channel: Channel, draft: ChildDraft, additional: readonly Secret[]): NewChild {
@@ -41,14 +43,26 @@ export function successorOf(
   turn: Turn,
 ): Established {
   const { suite, spis, nonces, shared, initiator } = draft;
-  const { channel, peer, path, nat, family, rekeys, heardAt, mobike, caller, updateWanted } = state;
+  const { channel, peer, path, nat, family, rekeys, heardAt, mobike, caller, updateWanted, redirect } = state;
   const old = { prf: channel.suite.prf, d: channel.keys.d };
   const keys = rekeyedIkeKeys({ suite, nonces, spis, shared, additional }, old);
   // SK_d goes into the new keys, so what protected the old SA protects this one, too.
   const quantumSafe = suite.additionalKeyExchange ?? channel.quantumSafe;
   const ends = { initiator, spiInitiator: spis.initiator, spiResponder: spis.responder };
-  const next = openChannel({ ...channel, ...ends, suite, keys, quantumSafe });
+  const next = openChannel({ ...channel, ...ends, suite, keys, quantumSafe, resumed: false });
   const fresh = newEstablished({ peer, path, nat, channel: next }, 0, 0, turn);
-  const kept = { family, heardAt, mobike, caller, updateWanted };
+  const tokenWanted = initiator && turn.world.options.crashSecret !== undefined;
+  const kept = {
+    family,
+    heardAt,
+    mobike,
+    caller,
+    updateWanted,
+    redirect,
+    tokenWanted,
+    crashToken: draft.crashToken ?? null,
+    // The ticket of the old SA is for its own SK_d.
+    ticketAt: caller && peer.resumes === true ? turn.now : Number.POSITIVE_INFINITY,
+  };
   return { ...fresh, ...kept, rekeys: rekeys + 1, retireAt: turn.now + retireMilliseconds };
 }

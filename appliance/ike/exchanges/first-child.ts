@@ -4,13 +4,22 @@ import { childKeys } from '../crypto/keys.ts';
 import { installChild } from '../family.ts';
 import { agreeFeatures, featurePayloads, offerFeatures } from '../features.ts';
 import { acceptEsp, chooseEsp, offerEsp } from '../negotiate.ts';
-import { narrowings, policyOf } from '../policies.ts';
+import { narrowings, policiesOf, policyOf } from '../policies.ts';
 import { isWithin } from '../selectors.ts';
 import type { AuthSent, Channel, Established, Incoming, Nonces } from '../states.ts';
 import { report, type Turn } from '../turn.ts';
 import { notifyOf } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';
 import { spiOctets } from './auth.ts';
+import {
+  anySelectors,
+  asksForAddress,
+  assignmentFor,
+  assignmentIn,
+  configurationReply,
+  configurationRequest,
+  selectorsOf,
+} from './configuration.ts';
 
 /* The child SA that comes with IKE_AUTH, RFC 7296 1.2: its keys come from those of the IKE SA alone. */
 
@@ -18,11 +27,13 @@ import { spiOctets } from './auth.ts';
 const first = 0;
 
 export function offerFirstChild(peer: Peer, channel: Channel, spi: number): Payload[] {
+  const { localSelectors, remoteSelectors } = policiesOf(peer)[first];
   return [
+    ...configurationRequest(peer),
     { type: 'SA', body: offerEsp(peer.esp, spiOctets(spi), false) },
     ...offerFeatures(peer, channel),
-    { type: 'TSi', body: policyOf(peer, first).localSelectors },
-    { type: 'TSr', body: policyOf(peer, first).remoteSelectors },
+    { type: 'TSi', body: [...localSelectors, ...anySelectors(peer)] },
+    { type: 'TSr', body: remoteSelectors },
   ];
 }
 
@@ -34,7 +45,9 @@ export function respondFirstChild(state: Established, nonces: Nonces, message: I
   if (proposals === null || wishes.initiator === null || wishes.responder === null) return []; // RFC 6023
   const chosen = chooseEsp(proposals, peer.esp, false);
   if (chosen === null) return [{ type: 'N', body: notifyOf('NO_PROPOSAL_CHOSEN') }];
-  const [narrowed] = narrowings(peer, { local: wishes.responder, remote: wishes.initiator });
+  const given = assign(state, message);
+  if (given === null) return [{ type: 'N', body: notifyOf('INTERNAL_ADDRESS_FAILURE') }];
+  const [narrowed] = narrowings(state, { local: wishes.responder, remote: wishes.initiator });
   if (narrowed === undefined) return [{ type: 'N', body: notifyOf('TS_UNACCEPTABLE') }];
   const { local, remote } = narrowed;
   const { suite } = chosen;
@@ -51,11 +64,22 @@ export function respondFirstChild(state: Established, nonces: Nonces, message: I
   );
   report(turn, { kind: 'childEstablished', peer: peer.name, tunnel, rekeyed: false });
   return [
+    ...given,
     { type: 'SA', body: chosen.answer(spiOctets(spiIn)) },
     ...featurePayloads(features, channel),
     { type: 'TSi', body: remote },
     { type: 'TSr', body: local },
   ];
+}
+
+/** The CP of the answer, if the client asked for something; null: it asks for an address and there is none for it. */
+function assign({ peer, family }: Established, { payloads }: Incoming): Payload[] | null {
+  const assignment = assignmentFor(peer, payloads);
+  if (asksForAddress(payloads) && (assignment?.addresses.length ?? 0) === 0) return null;
+  if (assignment === null) return [];
+  family.assignment = assignment;
+  family.assigned = { local: [], remote: selectorsOf(assignment) };
+  return [configurationReply(assignment)];
 }
 
 /** What is wrong with the peer's answer, or null. */
@@ -66,11 +90,17 @@ export function installFirstChild(
   turn: Turn,
 ): string | null {
   const { channel } = host;
+  const assignment = assignmentIn(peer, message.payloads);
+  if (assignment !== null) {
+    host.family.assignment = assignment;
+    host.family.assigned = { local: selectorsOf(assignment), remote: [] };
+    report(turn, { kind: 'assigned', peer: peer.name, assignment });
+  }
   const accepted = acceptEsp(find(message.payloads, 'SA') ?? [], peer.esp, false);
   if (accepted === null || childSpi === null) return 'the peer chose what was not offered';
   const local = find(message.payloads, 'TSi') ?? [];
   const remote = find(message.payloads, 'TSr') ?? [];
-  const { localSelectors, remoteSelectors } = policyOf(peer, first);
+  const { localSelectors, remoteSelectors } = policyOf(host, first);
   const fits = isWithin(local, localSelectors) && isWithin(remote, remoteSelectors);
   if (!fits) return 'the peer answered with selectors that were not offered';
   const { suite } = accepted;

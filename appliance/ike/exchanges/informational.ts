@@ -1,4 +1,5 @@
 import { answer, owns, saKey, sendRequest, spend, withNextId } from '../channel.ts';
+import { crashToken, tokenIn } from '../crash.ts';
 import { afterLoss, amendChild, type Child, removeChild } from '../family.ts';
 import { notifyName, notifyTypes, protocols } from '../numbers.ts';
 import {
@@ -14,7 +15,9 @@ import type { Turn } from '../turn.ts';
 import { isError, type Notify } from '../wire/notify.ts';
 import { notifies, type Payload } from '../wire/payloads.ts';
 import { echoes, respondUpdate } from './mobike.ts';
+import { redirectIn, respondRedirect } from './redirect.ts';
 import { handOver } from './respond-ike.ts';
+import { respondTicket } from './session-resume.ts';
 
 /* INFORMATIONAL, RFC 7296 1.4 and 1.5: deletes, and the question whether the peer is alive. */
 
@@ -22,6 +25,13 @@ import { handOver } from './respond-ike.ts';
 export function beginLiveness(state: Established, turn: Turn): Established {
   const sent = sendRequest(state, 'INFORMATIONAL', [], turn);
   return { ...state, requests: withNextId(state.requests), task: { kind: 'liveness', sent } };
+}
+
+/** RFC 6290 4.4: our token of an SA that our rekey made. */
+export function beginToken(state: Established, turn: Turn): Established {
+  const payloads = crashToken(turn.world.options.crashSecret, state.channel);
+  const sent = sendRequest(state, 'INFORMATIONAL', payloads, turn);
+  return { ...state, tokenWanted: false, requests: withNextId(state.requests), task: { kind: 'told', sent } };
 }
 
 /** Deletes all children that are ours to delete, in one message; the payload names our inbound SPIs. */
@@ -53,6 +63,14 @@ export function respondInformational<State extends Established | Closing>(
   const asked = notifies(message.payloads);
   if (state.name === 'established' && state.mobike && asked.some(isUpdate)) {
     return respondUpdate(state, message, turn) as State;
+  }
+  if (state.name === 'established') {
+    const gateway = state.caller && state.peer.followRedirects === true ? redirectIn(message.payloads) : null;
+    if (gateway !== null) return respondRedirect(state, message, gateway, turn) as State;
+    const granted = respondTicket(state, message, turn);
+    if (granted !== null) return granted as State;
+    const token = tokenIn(asked);
+    if (token !== null) return { ...answer(state, message, [], turn), crashToken: token };
   }
   const spis = deletes.filter(({ protocol }) => protocol === protocols.ESP).flatMap((each) => each.spis);
   const paired = deleteChildren(state, spis, turn);

@@ -51,7 +51,7 @@ interface Wish {
 
 function sendChild(state: Established, { replaces, policy, method }: Wish, turn: Turn): Established {
   const { peer } = state;
-  const { localSelectors, remoteSelectors } = policyOf(peer, policy);
+  const { localSelectors, remoteSelectors } = policyOf(state, policy);
   const spi = turn.world.newEspSpi(turn);
   const nonce = turn.random(nonceLength);
   const keyPair = method && generateKeyPair(method, turn.random);
@@ -152,7 +152,7 @@ function pendingRival(state: Established, task: TaskOf<'child'>): Nonces | null 
 function readAnswer(state: Established, task: TaskOf<'child'>, message: Incoming): ChildDraft | null {
   const { peer, channel } = state;
   const { payloads } = message;
-  const { localSelectors, remoteSelectors } = policyOf(peer, task.policy);
+  const { localSelectors, remoteSelectors } = policyOf(state, task.policy);
   const accepted = acceptEsp(find(payloads, 'SA') ?? [], peer.esp, true);
   const responderNonce = find(payloads, 'Nonce');
   const local = find(payloads, 'TSi') ?? [];

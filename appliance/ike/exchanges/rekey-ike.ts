@@ -1,6 +1,7 @@
 import type { Secret } from '../../lib/secret.ts';
 import type { KeyExchange } from '../api.ts';
 import { beginClosing, owns, saKey, sendRequest, withNextId } from '../channel.ts';
+import { tokenIn } from '../crash.ts';
 import { generateKeyPair } from '../crypto/key-exchange.ts';
 import { acceptIke, offerIke } from '../negotiate.ts';
 import { notifyName } from '../numbers.ts';
@@ -106,7 +107,15 @@ function readAnswer(state: Established, task: TaskOf<'ike'>, message: Incoming):
   const shared = agreed(task.keyPair, suite.keyExchange, message);
   if (shared === null) return null;
   const nonces = { initiator: task.nonce, responder: responderNonce };
-  return { initiator: true, suite, spis: { initiator: task.spi, responder: peerSpi }, nonces, shared };
+  const token = tokenIn(notifies(payloads));
+  return {
+    crashToken: token,
+    initiator: true,
+    suite,
+    spis: { initiator: task.spi, responder: peerSpi },
+    nonces,
+    shared,
+  };
 }
 
 export function onIkeRefused(state: Established, task: TaskOf<'ike'>, error: Notify, turn: Turn): Established {

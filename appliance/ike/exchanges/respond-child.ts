@@ -111,12 +111,12 @@ function draftChild(
 
 /** A rekey keeps its policy; a new child takes one that has none. */
 function narrow(
-  { peer, family }: Established,
+  host: Established,
   wishes: Parameters<typeof narrowings>[1],
   replaces: Child | null,
 ): Narrowed | Notify {
-  const found = narrowings(peer, wishes);
+  const found = narrowings(host, wishes);
   if (found.length === 0) return notifyOf('TS_UNACCEPTABLE');
   if (replaces !== null) return found.find(({ policy }) => policy === replaces.policy) ?? notifyOf('TS_UNACCEPTABLE');
-  return freeNarrowing(found, family.children) ?? notifyOf('NO_ADDITIONAL_SAS');
+  return freeNarrowing(found, host.family.children) ?? notifyOf('NO_ADDITIONAL_SAS');
 }

@@ -1,4 +1,5 @@
 import { answer, saKey } from '../channel.ts';
+import { crashToken } from '../crash.ts';
 import { generateKeyPair, keyExchangeOf } from '../crypto/key-exchange.ts';
 import { retireMilliseconds } from '../family.ts';
 import { chooseIke, groupOctets } from '../negotiate.ts';
@@ -74,6 +75,8 @@ function draftSuccessor(state: Established, message: Incoming, turn: Turn): Draf
     { type: 'SA', body: chosen.answer(spi) },
     { type: 'Nonce', body: nonces.responder },
     { type: 'KE', body: { group: ke.group, data: keyPair.publicValue } },
+    // RFC 6290 4.4: as responder both SPIs are known here; the initiator's follows in the new SA.
+    ...crashToken(turn.world.options.crashSecret, { spiInitiator: peerSpi, spiResponder: spi }),
   ];
   const spis = { initiator: peerSpi, responder: spi };
   return { draft: { initiator: false, suite, spis, nonces, shared }, payloads: answered };

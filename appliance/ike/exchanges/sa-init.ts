@@ -25,6 +25,7 @@ import { abilitiesOf, ownAbilities, supports } from './abilities.ts';
 import { certificateRequest } from './auth.ts';
 import { beginAuth } from './auth-initiator.ts';
 import { beginIntermediate } from './intermediate.ts';
+import { follow, redirectedFrom, redirectIn, redirectPayload } from './redirect.ts';
 
 /* RFC 7296 1.2 and 2.6. Nothing here is authenticated yet: whoever sees the request can answer anything. */
 
@@ -33,14 +34,14 @@ const noSpi = new Uint8Array(8);
 const none = new Uint8Array();
 
 /** How often a peer may make us begin again with a cookie or another group. */
-const maxRestarts = 6;
+export const maxRestarts = 6;
 const maxCookieLength = 64;
 /** How long a better answer is awaited after a refusal that anybody could have forged. */
 const refusalMilliseconds = 10_000;
 /** A half-open SA lives no longer. */
-const halfOpenMilliseconds = 30_000;
+export const halfOpenMilliseconds = 30_000;
 
-function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array {
+export function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array {
   const chain = encodePayloads(payloads);
   const writer = new Writer();
   encodeHeader(writer, header, chain.first);
@@ -50,7 +51,7 @@ function plainMessage(header: Header, payloads: readonly Payload[]): Uint8Array 
 }
 
 /** Null for a peer without any key exchange: a mistake of the configuration. */
-export function initiate(peer: Peer, path: Path, turn: Turn): InitSent | Closed {
+export function initiate(peer: Peer, path: Path, redirectedFrom: string | null, turn: Turn): InitSent | Closed {
   const method = peer.ike.keyExchanges[0];
   if (method === undefined)
     return fail(peer, { failure: 'noProposalChosen', detail: 'no key exchange configured' }, path, turn);
@@ -61,15 +62,19 @@ export function initiate(peer: Peer, path: Path, turn: Turn): InitSent | Closed 
     nonce: turn.random(nonceLength),
     keyPair: generateKeyPair(method, turn.random),
     cookie: null,
+    redirectedFrom,
     restarts: 0,
   };
   return send(draft, turn);
 }
 
-type Draft = Pick<InitSent, 'peer' | 'spi' | 'nonce' | 'keyPair' | 'cookie' | 'restarts'> & { readonly path: Path };
+type Draft = Pick<InitSent, 'peer' | 'spi' | 'nonce' | 'keyPair' | 'cookie' | 'redirectedFrom' | 'restarts'> & {
+  readonly path: Path;
+};
 
 function send(draft: Draft, turn: Turn): InitSent {
-  const { peer, path, spi, nonce, keyPair, cookie, restarts } = draft;
+  const { path, ...kept } = draft;
+  const { peer, spi, nonce, keyPair, cookie } = kept;
   const header: Header = {
     spiInitiator: spi,
     spiResponder: noSpi,
@@ -84,12 +89,19 @@ function send(draft: Draft, turn: Turn): InitSent {
     { type: 'Nonce', body: nonce },
     ...natNotifies(header, path, peer.encapsulation === 'udp' ? turn.random(addressHashLength) : null),
     ...ownAbilities(peer.ppk ? ['USE_PPK'] : []),
+    ...redirectAbility(draft),
   ];
   if (cookie !== null) payloads.unshift({ type: 'N', body: notifyOf('COOKIE', cookie) });
   const bytes = plainMessage(header, payloads);
   turn.emit({ kind: 'send', bytes, path });
   const sent = { datagrams: [bytes], messageId: 0, path, retry: firstRetry(turn, newSaSeconds) };
-  return { name: 'initSent', peer, spi, request: bytes, nonce, keyPair, cookie, restarts, sent, refusal: null };
+  return { name: 'initSent', ...kept, request: bytes, sent, refusal: null };
+}
+
+/** RFC 5685 5: who was sent here says by whom, which means that it can be sent on as well. */
+function redirectAbility({ peer, redirectedFrom: from }: Draft): Payload[] {
+  if (peer.followRedirects !== true) return [];
+  return [from === null ? { type: 'N', body: notifyOf('REDIRECT_SUPPORTED') } : redirectedFrom(from)];
 }
 
 export function fail(peer: Peer, why: { failure: Failure; detail: string }, path: Path, turn: Turn): Closed {
@@ -104,6 +116,11 @@ export function onInitAnswer(
   turn: Turn,
 ): InitSent | IntermediateSent | AuthSent | Closed {
   const received = notifies(message.payloads);
+  const gateway = redirectIn(message.payloads, state.nonce);
+  if (gateway !== null && state.peer.followRedirects === true) {
+    follow(state.peer, gateway, state.sent.path, turn);
+    return closed;
+  }
   const cookie = received.find(({ notify }) => notify === notifyTypes.COOKIE);
   if (cookie !== undefined) return onCookie(state, cookie.data, turn);
   const error = received.find(isError);
@@ -166,7 +183,7 @@ function onAgreement(state: InitSent, message: Incoming, turn: Turn): InitSent |
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
   const abilities = abilitiesOf(message, state.peer.ppk !== undefined);
-  const own = { initiator: true, spiInitiator, spiResponder, suite, keys, quantumSafe: null };
+  const own = { initiator: true, spiInitiator, spiResponder, suite, keys, quantumSafe: null, resumed: false };
   const channel = openChannel({ ...own, ...abilities });
   const nat = detectNat(message.header, notifies(message.payloads), message.path);
   const agreement = { state, channel, nat, nonces, initAnswer: message.bytes };
@@ -180,6 +197,10 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
   const ke = find(message.payloads, 'KE');
   const nonce = find(message.payloads, 'Nonce');
   if (ke === null || nonce === null) return null;
+  const elsewhere = turn.world.redirectsTo();
+  if (elsewhere !== null && abilitiesOf(message, false).redirects) {
+    return refuse(message, redirectPayload(elsewhere, nonce).body, turn);
+  }
   const present = keyExchangeOf(ke.group);
   const intermediate = supports(message, 'INTERMEDIATE_EXCHANGE_SUPPORTED');
   const chosen = firstOf(algorithms, (allowed) => chooseIke(proposals, within(allowed, intermediate), present, 0));
@@ -215,7 +236,7 @@ export function respondInit(message: Incoming, algorithms: readonly IkeAlgorithm
   const spis = { initiator: spiInitiator, responder: spiResponder };
   const { suite } = chosen;
   const keys = ikeKeys({ suite, nonces, spis, shared, additional: [] });
-  const own = { initiator: false, spiInitiator, spiResponder, suite, keys, quantumSafe: null };
+  const own = { initiator: false, spiInitiator, spiResponder, suite, keys, quantumSafe: null, resumed: false };
   return {
     name: 'initAnswered',
     channel: openChannel({ ...own, ...abilitiesOf(message, ppk) }),
@@ -246,9 +267,9 @@ function firstOf<From, To>(list: readonly From[], choose: (each: From) => To | n
 }
 
 /** An unprotected answer that leaves no state behind: with the SPIs of the request (RFC 7296 2.6, 2.21.4). */
-export function refuse(message: Incoming, notify: Notify, turn: Turn): null {
+export function refuse(message: Incoming, notify: Notify, turn: Turn, more: readonly Payload[] = []): null {
   const header: Header = { ...message.header, fromInitiator: !message.header.fromInitiator, response: true };
-  const bytes = plainMessage(header, [{ type: 'N', body: notify }]);
+  const bytes = plainMessage(header, [{ type: 'N', body: notify }, ...more]);
   turn.emit({ kind: 'send', bytes, path: message.path });
   return null;
 }

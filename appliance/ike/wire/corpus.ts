@@ -33,7 +33,18 @@ const valid: readonly Payload[] = [
   { type: 'V', body: fromHex('0102') },
   { type: 'CERT', body: { encoding: 4, data: fromHex('3000') } },
   { type: 'CERTREQ', body: { encoding: 4, data: new Uint8Array(40).fill(3) } },
-  { type: 'CP', body: fromHex('01000000') },
+  { type: 'CP', body: { kind: 1, attributes: [1, 3, 8, 10, 25].map((type) => ({ type, value: fromHex('') })) } },
+  {
+    type: 'CP',
+    body: {
+      kind: 2,
+      attributes: [
+        { type: 1, value: fromHex('0a000001') },
+        { type: 8, value: new Uint8Array(17).fill(1) },
+        { type: 25, value: fromHex('612e62') },
+      ],
+    },
+  },
   { type: 'TSi', body: selectors },
   { type: 'TSr', body: selectors },
 ];
@@ -70,6 +81,12 @@ function mutateOnce(bytes: Uint8Array, choice: number): Uint8Array {
     case 3:
       return concat(bytes.subarray(0, at), bytes.subarray(at + 1));
     default:
-      return bytes.map((octet, i) => (i === at ? value : octet));
+      return withOctet(bytes, at, value);
   }
+}
+
+function withOctet(bytes: Uint8Array, at: number, value: number): Uint8Array {
+  const changed = bytes.slice();
+  if (bytes.length > 0) changed[at] = value;
+  return changed;
 }

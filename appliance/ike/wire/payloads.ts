@@ -3,6 +3,7 @@ import type { Selector } from '../../lib/net.ts';
 import { type PayloadName, payloadTypes } from '../numbers.ts';
 import { type Authentication, decodeAuthentication, encodeAuthentication } from './authentication.ts';
 import { type CertificateData, decodeCertificateData, encodeCertificateData } from './certificate.ts';
+import { type Configuration, decodeConfiguration, encodeConfiguration } from './configuration.ts';
 import { type Delete, decodeDelete, encodeDelete } from './delete.ts';
 import { decodeIdentification, encodeIdentification, type Identification } from './identification.ts';
 import { decodeKeyExchange, encodeKeyExchange, type KeyExchangeData } from './key-exchange.ts';
@@ -34,6 +35,7 @@ export interface Bodies {
   Nonce: Uint8Array;
   N: Notify;
   D: Delete;
+  CP: Configuration;
   TSi: readonly Selector[];
   TSr: readonly Selector[];
 }
@@ -61,6 +63,7 @@ const codecs: { readonly [Name in Read]: Codec<Bodies[Name]> } = {
   Nonce: { decode: decodeNonce, encode: (nonce) => nonce },
   N: { decode: decodeNotify, encode: encodeNotify },
   D: { decode: decodeDelete, encode: encodeDelete },
+  CP: { decode: decodeConfiguration, encode: encodeConfiguration },
   TSi: { decode: decodeSelectors, encode: encodeSelectors },
   TSr: { decode: decodeSelectors, encode: encodeSelectors },
 };

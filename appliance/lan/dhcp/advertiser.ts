@@ -1,5 +1,5 @@
 import type { DhcpNetwork } from '../../config/dhcp.ts';
-import { formatPrefix, parsePrefix } from '../../lib/ip.ts';
+import { formatPrefix, parsePrefix, prefixOf } from '../../lib/ip.ts';
 import type { PrefixInformation, RouterAdvertisement } from './ra.ts';
 
 // Theory of operation (RFC 4861 6.2). Advertisements go to everybody at random intervals, the first three close
@@ -64,6 +64,28 @@ export function advertised(state: AdvertiserState, config: Ipv6Config, { now, ra
 export function solicited(state: AdvertiserState, { now, random }: Chance): AdvertiserState {
   const soonest = Math.max(now + random * maximumAnswerDelayMs, state.lastAt + minimumGapMs);
   return { ...state, nextAt: Math.min(state.nextAt, soonest) };
+}
+
+/** Seconds. RFC 9096 3.4: what a provider may take back without a word must not live for days. */
+const delegatedLifetime = { validSeconds: 5400, preferredSeconds: 2700 } as const;
+const maxDelegated = 8;
+
+/**
+ * The configuration with the prefixes that others gave the interface. `networks`: its own addresses, as `address/length`
+ * in any notation. Only global ones (2000::/3) of 64 bits count: hosts make addresses in no others.
+ */
+export function withDelegated(config: Ipv6Config, networks: readonly string[]): Ipv6Config {
+  if (!config.delegated) return config;
+  const own = new Set(config.prefixes.map(({ prefix }) => prefix));
+  const found = networks
+    .filter((network) => /^[23][0-9a-f]{3}:.*\/64$/i.test(network))
+    .map((network) => formatPrefix(prefixOf(network.split('/')[0] ?? '', 64)));
+  const delegated = [...new Set(found)]
+    .filter((prefix) => !own.has(prefix))
+    .sort()
+    .slice(0, maxDelegated)
+    .map((prefix) => ({ prefix, ...delegatedLifetime, onLink: true, autonomous: true }));
+  return { ...config, prefixes: [...config.prefixes, ...delegated] };
 }
 
 function informationOf(entry: Ipv6Config['prefixes'][number]): PrefixInformation {

@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { bindUdp, findInterface, openRaw, type RawSocket } from '../../../native/lan/index.ts';
 import type { DhcpNetwork } from '../../config/dhcp.ts';
 import { DecodeError } from '../../lib/bytes.ts';
@@ -10,6 +11,7 @@ import {
   type Ipv6Config,
   type Speaker,
   solicited,
+  withDelegated,
 } from './advertiser.ts';
 import { answerInformation, duidOf } from './dhcp6.ts';
 import { RateLimit } from './limits.ts';
@@ -47,6 +49,8 @@ export class Link6 {
   readonly #udp: Socket;
   readonly #limit = new RateLimit(perClient, overall);
   #network: Ipv6Network;
+  /** With the prefixes that the interface has been given. */
+  #ipv6: Ipv6Config;
   #state: AdvertiserState;
   #timer: NodeJS.Timeout | undefined;
 
@@ -57,7 +61,8 @@ export class Link6 {
     this.index = found.index;
     this.#mac = found.mac;
     this.#network = network;
-    this.#state = configureAdvertiser(undefined, undefined, network.ipv6, this.#chance());
+    this.#ipv6 = effective(network);
+    this.#state = configureAdvertiser(undefined, undefined, this.#ipv6, this.#chance());
     this.#router = openRaw(network.interface, 'router', (octets, source) => this.#solicited(octets, source));
     try {
       const options = { interface: network.interface, address: '::', port: dhcp6ServerPort, group: dhcpServers };
@@ -74,8 +79,21 @@ export class Link6 {
   }
 
   configure(network: Ipv6Network): void {
-    this.#state = configureAdvertiser(this.#state, this.#network.ipv6, network.ipv6, this.#chance());
     this.#network = network;
+    this.#become(effective(network));
+  }
+
+  /** Whoever gives the interface its prefixes does not tell us: to be called every few seconds. */
+  check(): void {
+    if (!this.#network.ipv6.delegated) return;
+    const now = effective(this.#network);
+    if (JSON.stringify(now.prefixes) !== JSON.stringify(this.#ipv6.prefixes)) this.#become(now);
+  }
+
+  /** A prefix that went is advertised as deprecated from now on. */
+  #become(ipv6: Ipv6Config): void {
+    this.#state = configureAdvertiser(this.#state, this.#ipv6, ipv6, this.#chance());
+    this.#ipv6 = ipv6;
     this.#arm();
   }
 
@@ -97,15 +115,15 @@ export class Link6 {
   }
 
   #advertisement(leaving: boolean) {
-    const { domain, searchDomains, captivePortal, ipv6 } = this.#network;
+    const { domain, searchDomains, captivePortal } = this.#network;
     const speaker: Speaker = { mac: this.#mac, domain, searchDomains, captivePortal };
-    return advertisementOf(this.#state, ipv6, speaker, leaving);
+    return advertisementOf(this.#state, this.#ipv6, speaker, leaving);
   }
 
   #advertise(): void {
     if (this.#router.send(encodeAdvertisement(this.#advertisement(false)), allNodes)) {
       this.counters.advertisements += 1;
-      this.#state = advertised(this.#state, this.#network.ipv6, this.#chance());
+      this.#state = advertised(this.#state, this.#ipv6, this.#chance());
     } else {
       // Most likely the link-local address is still tentative (RFC 4862 5.4).
       this.#state = { ...this.#state, nextAt: performance.now() + retryMs };
@@ -150,4 +168,12 @@ export class Link6 {
       return false;
     }
   }
+}
+
+function effective({ interface: name, ipv6 }: Ipv6Network): Ipv6Config {
+  if (!ipv6.delegated) return ipv6;
+  return withDelegated(
+    ipv6,
+    (networkInterfaces()[name] ?? []).flatMap(({ cidr }) => cidr ?? []),
+  );
 }

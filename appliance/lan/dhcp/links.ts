@@ -90,6 +90,7 @@ export class Links {
     const before = place.problem;
     try {
       place.link ??= new Link(interfaceName, address, this.#eventsFor(interfaceName));
+      place.link6?.check();
       if (ipv6) place.link6 ??= new Link6(ipv6, this.#eventsFor(interfaceName).failed);
       place.problem = '';
       if (before !== '') log('info', 'interfaceReady', { interface: interfaceName });

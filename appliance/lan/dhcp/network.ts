@@ -162,11 +162,25 @@ export function addressAt(network: Network, index: number): number {
 export function networkFor(request: Request, interfaceName: string, networks: readonly Network[]): Network | undefined {
   const here = networks.filter((network) => network.interfaceName === interfaceName);
   if (request.giaddr !== unspecified) {
-    return here.find((network) => network.relays.has(request.giaddr) && contains(network, request.giaddr));
+    const link = linkOf(request);
+    return here.find((network) => network.relays.has(request.giaddr) && contains(network, link));
   }
   // A client behind a relay renews straight to us (RFC 2131 4.4.5): only its address says where it is.
   const relayed = here.find((network) => !network.onLink && contains(network, request.ciaddr));
   return relayed ?? here.find((network) => network.onLink);
+}
+
+const linkSelection = 5;
+
+/** An address of the client's link: giaddr, or what the relay says instead in option 82, sub-option 5 (RFC 3527). */
+function linkOf({ giaddr, options }: Request): string {
+  const list = options.get(option.relayAgentInformation) ?? new Uint8Array(0);
+  for (let at = 0; at + 2 <= list.length; ) {
+    const value = list.subarray(at + 2, at + 2 + (list[at + 1] ?? 0));
+    if (list[at] === linkSelection) return value.length === 4 ? value.join('.') : giaddr;
+    at += 2 + value.length;
+  }
+  return giaddr;
 }
 
 export function formatRange(network: Network): string {

@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseDhcpSlice } from '../../config/dhcp.ts';
 import { concat, DecodeError, fromHex, hex } from '../../lib/bytes.ts';
-import { advertised, advertisementOf, configureAdvertiser, type Ipv6Config, solicited } from './advertiser.ts';
+import {
+  advertised,
+  advertisementOf,
+  configureAdvertiser,
+  type Ipv6Config,
+  solicited,
+  withDelegated,
+} from './advertiser.ts';
 import { answerInformation, duidOf } from './dhcp6.ts';
 import { checkSolicitation, encodeAdvertisement } from './ra.ts';
 import { homeNetwork } from './testing.ts';
@@ -60,6 +67,31 @@ test('a solicitation brings the next one forward, never closer than three second
   });
   assert.equal(solicited(state, { now: 10_100, random: 0.9 }).nextAt, 13_000);
   assert.equal(solicited(state, { now: 15_000, random: 0.5 }).nextAt, 15_250);
+});
+
+test('a delegated prefix is advertised while the interface has it, for as long as a provider may be trusted', () => {
+  const config = ipv6({ delegated: true });
+  const given = [
+    '2001:db8:9:1::1/64',
+    '2001:db8:9:1:ff::2/64',
+    'fd77::1/64',
+    'fe80::1/64',
+    '2001:db8::1/56',
+    '10.0.0.1/24',
+  ];
+  const with1 = withDelegated(config, given);
+  assert.deepEqual(
+    with1.prefixes.map(({ prefix, validSeconds }) => `${prefix} ${validSeconds}`),
+    ['fd00:1::/64 86400', '2001:db8:9:1::/64 5400'],
+  );
+  assert.deepEqual(withDelegated(ipv6(), given).prefixes, ipv6().prefixes, 'only where it is wanted');
+  const with2 = withDelegated(config, ['2001:db8:9:2::1/64']);
+  const first = configureAdvertiser(undefined, undefined, with1, start);
+  const second = configureAdvertiser(first, with1, with2, { now: 5000, random: 0 });
+  const told = advertisementOf(second, with2, speaker).prefixes.map(
+    ({ prefix, preferredSeconds }) => `${prefix.address} ${preferredSeconds}`,
+  );
+  assert.deepEqual(told, ['fd00:1:: 14400', '2001:db8:9:2:: 2700', '2001:db8:9:1:: 0']);
 });
 
 test('a prefix that went is deprecated for two hours; the last word says no router', () => {

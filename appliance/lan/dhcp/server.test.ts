@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromHex, hex } from '../../lib/bytes.ts';
 import { messageType, option } from './numbers.ts';
+import type { RawOption } from './options.ts';
 import { clientMessage, homeNetwork, macOf, TestServer } from './testing.ts';
 
 const { discover, request, decline, release, inform, offer, ack, nak } = messageType;
@@ -159,6 +160,24 @@ test('option 61 and option 82 come back as they were sent; option 82 behind ever
   assert.deepEqual(reply?.options.get(option.clientIdentifier), id);
   assert.ok(hex(reply?.octets ?? new Uint8Array()).includes(`520e${hex(relay)}ff`));
   assert.deepEqual(reply?.to, { kind: 'datagram', address: '10.0.0.2', port: 'server' });
+});
+
+test('a relay that says which link it means (RFC 3527), among those that it is believed for', async () => {
+  const far = (zone: string, start: string, relays: readonly string[]) => ({
+    ...{ ...homeNetwork, zone, prefix: `${start}.0/24`, relays, router: `${start}.1` },
+    ranges: [{ first: `${start}.10`, last: `${start}.19` }],
+  });
+  const networks = [homeNetwork, far('near', '10.8.0', ['10.8.0.1']), far('far', '10.9.0', ['10.8.0.1'])];
+  const home = new TestServer([...networks, far('other', '10.10.0', ['10.10.0.1'])]);
+  const asked = async (subOptions: string) => {
+    const options: RawOption[] = [[option.relayAgentInformation, fromHex(subOptions)]];
+    return (await home.say({ type: discover, mac: a, giaddr: '10.8.0.1', options }))?.yiaddr;
+  };
+  assert.match((await asked('0102abcd')) ?? '', /^10\.8\.0\.1\d$/);
+  assert.match((await asked('0102abcd05040a090005')) ?? '', /^10\.9\.0\.1\d$/);
+  assert.equal(await asked('05040a0a0005'), undefined, 'a link of another relay');
+  for (const mangled of ['05', '0503010203', '0504', '01ff05040a090005'])
+    assert.match((await asked(mangled)) ?? '', /^10\.8\./);
 });
 
 test('relays: only those of the configuration, only on their interface; renewals come past them', async () => {

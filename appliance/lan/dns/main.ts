@@ -7,22 +7,29 @@ import { sentenceFor } from './shell/errors.ts';
 import { logTo } from './shell/log.ts';
 
 const log = logTo(process.stdout);
-let running: { readonly service: DnsService; readonly config: DnsConfig; readonly text: string } | undefined;
+/** One service for each view: each employer's zone asks its own, at its own address, and no cache or name is shared. */
+interface Running {
+  readonly services: readonly DnsService[];
+  readonly views: readonly DnsConfig[];
+  readonly text: string;
+}
 
-/** The old service gives up its sockets first; if the new one cannot start, the old one starts again. */
-async function apply(config: DnsConfig): Promise<void> {
-  const text = JSON.stringify(config);
+let running: Running | undefined;
+
+/** The old services give up their sockets first; if the new ones cannot start, the old ones start again. */
+async function apply(views: readonly DnsConfig[]): Promise<void> {
+  const text = JSON.stringify(views);
   if (text === running?.text) return;
   const before = running;
-  before?.service.close();
-  const service = new DnsService(config, log);
+  for (const service of before?.services ?? []) service.close();
+  const services = views.map((config) => new DnsService(config, log));
   try {
-    await service.start();
-    running = { service, config, text };
+    for (const service of services) await service.start();
+    running = { services, views, text };
   } catch (error) {
-    service.close();
+    for (const service of services) service.close();
     running = undefined;
-    if (before) await apply(before.config);
+    if (before) await apply(before.views);
     throw error;
   }
 }
@@ -34,42 +41,56 @@ function send(message: FromService): void {
 async function onMessage(message: ToService): Promise<void> {
   switch (message.kind) {
     case 'configure':
-      return configure(message.revision, message.slice as DnsConfig);
+      return configure(message.revision, [message.slice as DnsConfig | readonly DnsConfig[]].flat());
     case 'probe':
       return send({ kind: 'probed', id: message.id, ...(await probe()) });
     case 'describe':
-      return send({ kind: 'status', id: message.id, status: running?.service.describe() ?? {} });
+      return send({ kind: 'status', id: message.id, status: describe() });
     case 'stop':
       return stop();
   }
 }
 
 /** The slice has been through `parseDnsConfig` on the other side; what can still fail is the machine. */
-async function configure(revision: number, slice: DnsConfig): Promise<void> {
+async function configure(revision: number, views: readonly DnsConfig[]): Promise<void> {
   try {
-    await apply(slice);
+    await apply(views);
     send({ kind: 'configured', revision });
   } catch (error) {
     send({ kind: 'refused', revision, problem: `dns: ${sentenceFor(error)}` });
   }
 }
 
+/** The first view as it is; the others beside it. */
+function describe(): Record<string, unknown> {
+  const [first, ...others] = running?.services.map((service) => service.describe()) ?? [];
+  return others.length === 0 ? (first ?? {}) : { ...first, views: others };
+}
+
+/** Every view has to answer. */
 async function probe(): Promise<{ ok: boolean; detail: string }> {
   if (!running) return { ok: false, detail: 'not configured yet' };
-  const endpoint = running.service.listening[0];
+  const proofs = await Promise.all(
+    running.services.map((service, index) => probeView(service, running?.views[index]?.domain ?? '')),
+  );
+  return proofs.find(({ ok }) => !ok) ?? proofs[0] ?? { ok: false, detail: 'not configured yet' };
+}
+
+async function probeView(service: DnsService, domain: string): Promise<{ ok: boolean; detail: string }> {
+  const [endpoint] = service.listening;
   if (!endpoint) return { ok: false, detail: 'no address to listen on is there yet' };
-  return probeServer(endpoint, running.config.domain);
+  return probeServer(endpoint, domain);
 }
 
 function stop(): void {
-  running?.service.close();
+  for (const service of running?.services ?? []) service.close();
   process.exit(0);
 }
 
 async function standalone(path: string): Promise<void> {
   const { dnsConfig } = await import('../../config/dns.ts');
-  await apply(dnsConfig.parse(JSON.parse(readFileSync(path, 'utf8'))));
-  log('listening', { endpoints: running?.service.listening });
+  await apply([dnsConfig.parse(JSON.parse(readFileSync(path, 'utf8')))]);
+  log('listening', { endpoints: running?.services[0]?.listening });
 }
 
 const configAt = process.argv.indexOf('--config');

@@ -5,6 +5,7 @@
  */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionOptions, connect, createSecureContext, type TLSSocket } from 'node:tls';
 import { textToSign } from '../../../appliance/lib/device-call.ts';
 import { decodeWake, encodeHello } from '../../../appliance/lib/wake.ts';
@@ -26,6 +27,7 @@ const secureContext = createSecureContext({ ca: [], minVersion: 'TLSv1.3' });
 const pkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 const reportMs = 60_000;
 const helloMs = 20_000;
+const patienceMs = 15_000;
 const report = JSON.stringify({
   version: '1.0.0',
   health: 'up',
@@ -62,7 +64,7 @@ class Box {
 
   /** Resolves when it has its configuration, has reported, and waits for wake-ups. */
   async begin(): Promise<void> {
-    await this.#exchange(['config', 'status']);
+    while (!(await this.#exchange(['config', 'status']))) await sleep(1000 + Math.random() * 2000);
     counts.ready += 1;
     const later = () => {
       setTimeout(later, reportMs * (0.9 + Math.random() / 5));
@@ -72,9 +74,9 @@ class Box {
     setTimeout(later, Math.random() * reportMs);
   }
 
-  /** A connection for these calls, and its end. */
-  async #exchange(calls: readonly ('config' | 'status')[]): Promise<void> {
-    if (this.#busy) return;
+  /** A connection for these calls, and its end. False when it came to nothing. */
+  async #exchange(calls: readonly ('config' | 'status')[]): Promise<boolean> {
+    if (this.#busy) return false;
     this.#busy = true;
     try {
       const line = await this.#connect();
@@ -83,8 +85,10 @@ class Box {
         else this.#reported(await this.#call(line, 'POST', '/device/1/status', report));
       }
       line.end();
+      return true;
     } catch {
       counts.failures += 1;
+      return false;
     } finally {
       this.#busy = false;
     }
@@ -155,6 +159,7 @@ class Box {
       const socket = connect({ ...options, secureContext, rejectUnauthorized: false });
       socket.once('secureConnect', () => resolve(socket));
       socket.on('error', reject);
+      socket.setTimeout(patienceMs, () => socket.destroy(new Error('too late')));
     });
   }
 

@@ -49,6 +49,7 @@ const flowOf = (world: World, rateMbit: number, seconds: number) => ({
   octets: 1228,
   rateMbit,
   seconds,
+  settleMs: 250,
 });
 
 export const sweeps = {

@@ -22,7 +22,10 @@ export const near = {
   ranges: [{ first: '10.66.16.0', last: '10.66.200.255' }],
   ...{ leaseSeconds, minLeaseSeconds: leaseSeconds, mtu: 1400, searchDomains: ['corp.example'] },
   routes: [{ prefix: '172.20.0.0/14', router: serverAddress }],
-  ipv6: { prefixes: [{ prefix: 'fd66::/64' }], dns: ['fd66::1'], ntp: ['fd66::1'], defaultRouter: true, mtu: 1400 },
+  ipv6: {
+    ...{ prefixes: [{ prefix: 'fd66::/64' }], delegated: true, dns: ['fd66::1'], ntp: ['fd66::1'] },
+    ...{ defaultRouter: true, mtu: 1400 },
+  },
 };
 
 export const behindRelay = {

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../lab/processes.ts';
-import { longSlice, slice } from './bench.ts';
+import { type Measured, playSteps, type RingStep, wantedSteps } from '../ring.ts';
+import { type Bench, longSlice, slice } from './bench.ts';
 import { Child } from './child.ts';
 import { Network } from './network.ts';
 import { Observer } from './observe.ts';
@@ -10,82 +11,93 @@ import { Service } from './service.ts';
 import * as clients from './steps-clients.ts';
 import * as load from './steps-load.ts';
 
-// The DHCP service against other people's clients, in namespaces of its own. `main.ts [STEP...]`; one line a step,
-// exit code 1 at the first failure.
+// The DHCP service against other people's clients, in namespaces of its own.
 
+let bench: Bench;
+let ready = '';
+const mutantCount = 100_000;
+const kills = 12;
+const residentLimitMb = 65;
+
+type Play = (bench: Bench, say: (line: string) => void) => Promise<void>;
+
+/** A step says several things; `leaseSeconds` of the load outlive it. */
+function step(name: string, play: Play, how: 'short leases' | 'long leases' = 'short leases'): RingStep {
+  return {
+    name,
+    play: async (): Promise<Measured> => {
+      const lines: string[] = [];
+      await bench.service.configure(how === 'short leases' ? slice : longSlice);
+      await play(bench, (line) => lines.push(line));
+      return lines.join('\n      ');
+    },
+  };
+}
+
+const steps: readonly RingStep[] = [
+  { name: 'start', play: async () => ready },
+  step('clients', clients.foreignClients),
+  step('ipv6', clients.ipv6),
+  step('delegated', clients.delegated),
+  { name: 'memory', play: async () => memory() },
+  step('conflict', clients.conflict),
+  step('wild', clients.wildSide),
+  step('crowd', load.crowd, 'long leases'),
+  step('killed', (all, say) => load.killed(all, kills, say), 'long leases'),
+  step('mutants', (all, say) => load.mutants(all, mutantCount, say), 'long leases'),
+  { name: 'perfdhcp', play: () => bench.service.configure(longSlice).then(() => load.perfdhcp(bench)) },
+  step('wild-after', clients.wildSide, 'long leases'),
+  { name: 'stop', play: async () => stopped() },
+];
+
+/** At rest, after serving a household. */
+function memory(): Measured {
+  const resident = bench.service.residentMb();
+  if (resident > residentLimitMb) throw new Error(`${resident} MB resident, ${residentLimitMb} allowed`);
+  return { text: `${resident.toFixed(1)} MB resident`, figures: { residentMegabytes: resident } };
+}
+
+async function stopped(): Promise<string> {
+  await bench.lan.stop();
+  await bench.wild.stop();
+  await bench.service.stop();
+  return 'the service ends with 0';
+}
+
+async function begin(network: Network, service: Service, directory: string): Promise<void> {
+  await network.build();
+  // The first start fills the cache of compiled sources; the image brings it along.
+  await service.start(slice);
+  await service.stop();
+  const observer = (interfaceName: string, filter: string) => {
+    const file = join(directory, `${interfaceName}.pcap`);
+    return Observer.start(network, { host: 'server', interfaceName, file, filter });
+  };
+  const lan = await observer('lan0', 'udp port 67 or udp port 68');
+  const wild = await observer('wan0', 'ip or ip6');
+  bench = { network, service, lan, wild, directory };
+  const started = await service.start(slice);
+  const probe = await service.probe();
+  if (!probe.ok) throw new Error(probe.detail);
+  const resident = service.residentMb().toFixed(1);
+  ready = `serves ${Math.round(started)} ms after its start, with ${resident} MB resident (${probe.detail})`;
+}
+
+const wanted = wantedSteps('dhcp', steps);
 const root = join(import.meta.dirname, '../../..');
 await must(['make', '-s', '-C', join(root, 'native/lan')], { timeout: 180_000 });
 await providePackages();
-
 const directory = mkdtempSync(join(root, '.build/dhcp/run-'));
 // The service runs as nobody.
 await must(['chmod', '755', directory]);
 const network = new Network();
 const service = new Service(network, directory);
-const chosen = new Set(process.argv.slice(2));
-const wants = (name: string) => chosen.size === 0 || chosen.has(name);
-const began = performance.now();
-
-function say(line: string): void {
-  console.log(`ok   ${line}`);
-}
-
-async function play(): Promise<void> {
-  await network.build();
-  // The first start fills the cache of compiled sources; the image brings it along.
-  await service.start(slice);
-  await service.stop();
-  const dhcpPorts = 'udp port 67 or udp port 68';
-  const file = (name: string) => join(directory, `${name}.pcap`);
-  const lan = await Observer.start(network, {
-    host: 'server',
-    interfaceName: 'lan0',
-    file: file('lan'),
-    filter: dhcpPorts,
-  });
-  const wild = await Observer.start(network, {
-    host: 'server',
-    interfaceName: 'wan0',
-    file: file('wild'),
-    filter: 'ip or ip6',
-  });
-  const bench = { network, service, lan, wild, directory };
-  const started = await service.start(slice);
-  const probe = await service.probe();
-  if (!probe.ok) throw new Error(probe.detail);
-  say(
-    `serves ${Math.round(started)} ms after its start, with ${service.residentMb().toFixed(1)} MB resident (${probe.detail})`,
-  );
-  if (wants('clients')) await clients.foreignClients(bench, say);
-  if (wants('ipv6')) await clients.ipv6(bench, say);
-  if (wants('memory')) await memory();
-  if (wants('conflict')) await clients.conflict(bench, say);
-  if (wants('wild')) await clients.wildSide(bench, say);
-  await lan.stop();
-  await service.configure(longSlice);
-  if (wants('crowd')) await load.crowd(bench, say);
-  if (wants('killed')) await load.killed(bench, 12, say);
-  if (wants('mutants')) await load.mutants(bench, 100_000, say);
-  if (wants('perfdhcp')) await load.perfdhcp(bench, say);
-  if (wants('wild')) await clients.wildSide(bench, say);
-  await wild.stop();
-  await service.stop();
-  say(`stops with 0; ${((performance.now() - began) / 1000).toFixed(0)} s in all`);
-}
-
-/** At rest, after serving a household. */
-async function memory(): Promise<void> {
-  const limitMb = 65;
-  const resident = service.residentMb();
-  if (resident > limitMb) throw new Error(`${resident} MB resident, ${limitMb} allowed`);
-  say(`memory: ${resident.toFixed(1)} MB resident`);
-}
-
 try {
-  await play();
+  await begin(network, service, directory);
+  await playSteps('dhcp', steps, wanted);
+  if (process.exitCode === 1) console.error(service.log.split('\n').slice(-6).join('\n'));
 } catch (error) {
-  console.log(`FAIL ${error instanceof Error ? error.message : error}`);
-  console.log(service.log.split('\n').slice(-6).join('\n'));
+  console.error(error instanceof Error ? error.stack : error);
   process.exitCode = 1;
 } finally {
   Child.killAll();

@@ -5,11 +5,14 @@ import { must } from '../../lab/processes.ts';
 const base = join(import.meta.dirname, '../../../.build/dhcp');
 const root = join(base, 'root');
 
-/** busybox has udhcpc, kea-admin has perfdhcp, ndisc6 has rdisc6; the others are libraries of perfdhcp. */
-const packages = [
-  ...['busybox', 'isc-dhcp-client', 'isc-dhcp-relay', 'dhcpcd-base', 'ndisc6'],
-  ...['kea-admin', 'kea-common', 'liblog4cplus-2.0.5', 'libmariadb3', 'libpq5'],
-];
+/** busybox has udhcpc, kea-admin has perfdhcp, ndisc6 has rdisc6. */
+const packages = ['busybox', 'isc-dhcp-client', 'isc-dhcp-relay', 'dhcpcd-base', 'ndisc6', 'kea-admin', 'kea-common'];
+
+/** Libraries of perfdhcp that few machines have; each release of Debian names them otherwise. */
+async function libraries(): Promise<string[]> {
+  const text = await must(['apt-cache', 'depends', 'kea-common', 'kea-admin']);
+  return [...new Set(text.match(/(?<=Depends: )lib(log4cplus|mariadb|pq)\S*/g) ?? [])];
+}
 
 /** Programs of other people, unpacked aside: installing a DHCP client would let it loose on the machine's interfaces. */
 export const programs = {
@@ -36,7 +39,7 @@ export async function providePackages(): Promise<void> {
   const downloads = join(base, 'packages');
   mkdirSync(downloads, { recursive: true });
   mkdirSync(root, { recursive: true });
-  const names = packages.join(' ');
+  const names = [...packages, ...(await libraries())].join(' ');
   await must(['sh', '-c', `cd '${downloads}' && apt-get -q -o APT::Sandbox::User=root download ${names}`], {
     timeout: 120_000,
   });

@@ -67,7 +67,7 @@ export async function foreignClients(bench: Bench, say: (line: string) => void):
     for (const { client } of members) client.start();
     await all('get', ['selecting'], began);
     for (const { client, address } of members) {
-      await until(`${client.place.name} configures ${address}`, 5, async () =>
+      await until(`${client.place.name} configures ${address}`, 20, async () =>
         (await network.addressesOf(client.place.name as Host)).includes(address),
       );
     }
@@ -212,5 +212,23 @@ export async function ipv6(bench: Bench, say: (line: string) => void): Promise<v
   stateless.kill('SIGKILL');
   say(
     `IPv6: rdisc6 sees prefix, MTU, DNS, search list, router; the kernel has address and route; dhclient -6 -S has DNS in ${Math.round(took)} ms`,
+  );
+}
+
+/** A prefix that the provider gives and takes: the interface has an address of it, or has it no more. */
+export async function delegated(bench: Bench, say: (line: string) => void): Promise<void> {
+  const { network } = bench;
+  const address = '2001:db8:66::1/64 dev lan0';
+  const shows = async (line: RegExp) => line.test(await network.in('udhcpc', programs.rdisc6, '-1', 'eth0'));
+  await network.ip('server', `addr add ${address} nodad`);
+  const came = await until('rdisc6 sees the prefix', 20, () =>
+    shows(/Prefix +: 2001:db8:66::\/64[^P]*Pref[^:]*: +2700/),
+  );
+  await network.ip('server', `addr del ${address}`);
+  const went = await until('and that it is deprecated', 20, () =>
+    shows(/Prefix +: 2001:db8:66::\/64[^P]*Pref[^:]*: +0 /),
+  );
+  say(
+    `a delegated prefix is advertised after ${Math.round(came)} ms, and deprecated ${Math.round(went)} ms after it went`,
   );
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { replay } from '../../../appliance/lan/dhcp/journal.ts';
 import { run } from '../../lab/processes.ts';
+import type { Measured } from '../ring.ts';
 import { type Bench, longSlice } from './bench.ts';
 import { Child } from './child.ts';
 import { serverAddress, until } from './network.ts';
@@ -42,7 +43,7 @@ export async function mutants(bench: Bench, count: number, say: (line: string) =
   await crowd(bench, (line) => say(`and right: ${line}`));
 }
 
-export async function perfdhcp(bench: Bench, say: (line: string) => void): Promise<void> {
+export async function perfdhcp(bench: Bench): Promise<Measured> {
   const { network, service } = bench;
   const before = statCpu(service.pid);
   const began = performance.now();
@@ -56,9 +57,9 @@ export async function perfdhcp(bench: Bench, say: (line: string) => void): Promi
   const delays = [...stdout.matchAll(/avg delay: ([\d.]+)/g)].map((match) => match[1]);
   const cpu = (statCpu(service.pid) - before) / seconds;
   if (!(rate >= 300)) throw new Error(stdout);
-  say(
-    `perfdhcp at 400/s: ${rate} four-way exchanges/s (with ARP probes and fsync), OFFER ${delays[0]} ms, ACK ${delays[1]} ms, ${Math.round(cpu * 100)} % of a processor`,
-  );
+  const text = `at 400/s: ${rate} four-way exchanges/s (with ARP probes and fsync), OFFER ${delays[0]} ms, ACK ${delays[1]} ms, ${Math.round(cpu * 100)} % of a processor`;
+  const [offerMs = Number.NaN, ackMs = Number.NaN] = delays.map(Number);
+  return { text, figures: { exchangesPerSecond: rate, offerMs, ackMs, processorPercent: cpu * 100 } };
 }
 
 /** Seconds of processor time. */

@@ -2,17 +2,13 @@ import assert from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import type { DnsConfigInput } from '../../../appliance/config/dns.ts';
 import { sleep } from '../../lab/processes.ts';
+import type { Measured, RingStep } from '../ring.ts';
 import { Box } from './box.ts';
 import { type Dug, dig, digAll } from './dig.ts';
 import { key, type PrimaryName, type RunningPrimary, startPrimary, zoneName } from './primaries.ts';
+import { signedZones } from './signed.ts';
 import { addresses, until, type World } from './world.ts';
 import { absentNames } from './zone-text.ts';
-
-interface Step {
-  readonly name: string;
-  /** @returns what was measured. @throws on anything that is not as it must be. */
-  play(world: World): Promise<string>;
-}
 
 const primaryNames = ['bind', 'nsd', 'knot'] as const;
 const firstSerial = 2026112201;
@@ -266,8 +262,13 @@ async function wanBack(world: World): Promise<string> {
   return `public names after ${publicNames.took.toFixed(0)} ms, three restarted primaries' zones after ${zones.took.toFixed(0)} ms`;
 }
 
+/** In a process of its own beside the box, on another address: the zones of the steps around it stay as they are. */
+async function signed(world: World): Promise<string> {
+  return signedZones(world, boxConfig(world));
+}
+
 /** In a box of its own, at rest with one zone from the disk. The pages of node's own file are shared by all processes. */
-async function memory(world: World): Promise<string> {
+async function memory(world: World): Promise<Measured> {
   await box().stop();
   const { zones = [], ...config } = boxConfig(world);
   running.box = await Box.start(world, { ...config, zones: zones.slice(0, 1) });
@@ -276,18 +277,25 @@ async function memory(world: World): Promise<string> {
   const { resident, own } = box().memory;
   const text = `${(resident / 1e6).toFixed(1)} MB resident with a zone of 10,000 records, of them ${(own / 1e6).toFixed(1)} MB our own`;
   assert.ok(resident <= 72e6 && own <= 22e6, text);
-  return text;
+  return { text, figures: { residentMegabytes: resident / 1e6 } };
 }
 
-export const steps: readonly Step[] = [
-  { name: 'axfr', play: startAll },
-  { name: 'equal', play: compareAll },
-  { name: 'notify-ixfr', play: editAll },
-  { name: 'wrong-tsig', play: wrongKey },
-  { name: 'primaries-gone', play: primariesGone },
-  { name: 'lan-names', play: lanNames },
-  { name: 'forwarding', play: forwarding },
-  { name: 'wan-cut', play: wanCut },
-  { name: 'wan-back', play: wanBack },
-  { name: 'memory', play: memory },
-];
+/** Each builds on what those before left behind. */
+export function stepsIn(world: () => World): readonly RingStep[] {
+  const step = (name: string, play: (world: World) => Promise<Measured>, needs: readonly string[] = []) => {
+    return { name, needs, play: () => play(world()) };
+  };
+  return [
+    step('axfr', startAll),
+    step('equal', compareAll, ['axfr']),
+    step('notify-ixfr', editAll, ['axfr']),
+    step('signed', signed, ['axfr']),
+    step('wrong-tsig', wrongKey, ['axfr']),
+    step('primaries-gone', primariesGone, ['notify-ixfr']),
+    step('lan-names', lanNames, ['axfr']),
+    step('forwarding', forwarding, ['primaries-gone']),
+    step('wan-cut', wanCut, ['forwarding']),
+    step('wan-back', wanBack, ['wan-cut']),
+    step('memory', memory, ['axfr']),
+  ];
+}

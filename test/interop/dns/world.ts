@@ -8,6 +8,8 @@ export const addresses = {
   bind: '10.9.0.1',
   nsd: '10.9.0.2',
   knot: '10.9.0.3',
+  /** A second BIND, whose zones are signed. */
+  signer: '10.9.0.4',
   dnsmasq: '192.168.77.2',
   box: '192.168.77.1',
   pc: '192.168.77.50',
@@ -52,10 +54,10 @@ export class World {
       await must(['ip', 'netns', 'add', this.namespace(host)]);
       await this.ip(host, 'link set lo up');
     }
-    const { bind, nsd, knot, dnsmasq, box, pc } = addresses;
+    const { bind, nsd, knot, signer, dnsmasq, box, pc } = addresses;
     await this.#cable('corp', 'home', 'wan');
     await this.#cable('home', 'pc', 'lan');
-    for (const address of [bind, nsd, knot]) await this.ip('corp', `address add ${address}/24 dev wan`);
+    for (const address of [bind, nsd, knot, signer]) await this.ip('corp', `address add ${address}/24 dev wan`);
     await this.ip('home', 'address add 10.9.0.254/24 dev wan');
     for (const address of [box, dnsmasq]) await this.ip('home', `address add ${address}/24 dev lan`);
     await this.ip('pc', `address add ${pc}/24 dev lan`);

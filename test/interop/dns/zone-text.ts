@@ -3,6 +3,11 @@ export function zoneText(serial: number, edited: number): string {
   return [...header(serial), ...oddities, ...hosts(edited)].join('\n').concat('\n');
 }
 
+/** The odd ones alone: what has to be signed anew at each start should be small. */
+export function oddZoneText(serial: number): string {
+  return [...header(serial), ...oddities].join('\n').concat('\n');
+}
+
 const hostCount = 2490;
 
 function header(serial: number): string[] {
@@ -50,6 +55,12 @@ const oddities = [
   ...Array.from({ length: 40 }, (_, i) => `many IN A 10.2.0.${i + 1}`),
   ...Array.from({ length: 60 }, (_, i) => `huge IN TXT "${String(i).padStart(2, '0')}${'h'.repeat(200)}"`),
 ];
+
+/** Every name of it, with the types that it has and one that it has not. */
+export const oddQuestions: readonly string[] = oddities.flatMap((line) => {
+  const [owner = '', , type = ''] = line.split(' ');
+  return [`${owner} ${type}`, `${owner} NAPTR`];
+});
 
 /** Four records each; the first `edited` of them have been edited: another address, and no TXT. */
 function hosts(edited: number): string[] {

@@ -14,7 +14,7 @@ export type Role = 'called' | 'calls';
 /** One agreement: a peer of ours and a connection of theirs. What is not said is the default of each. */
 export interface Row {
   readonly name: string;
-  readonly auth?: 'ed25519' | 'psk';
+  readonly auth?: 'ed25519' | 'psk' | 'x509';
   /** Fields of `peers[]` in our configuration. */
   readonly moat?: object;
   readonly swan?: Partial<Connection>;
@@ -25,8 +25,15 @@ export interface Setup {
   readonly rows: readonly Row[];
   readonly world?: WorldOptions;
   readonly daemon?: DaemonOptions;
-  /** Prepares the world before anything runs in it. */
-  readonly prepare?: (bench: Bench) => Promise<void>;
+  /** Prepares the world before anything runs in it, and says what every row gets besides. */
+  readonly prepare?: (bench: Bench) => Promise<Amendment | undefined>;
+}
+
+export interface Amendment {
+  /** Fields of our `identity`. */
+  readonly identity?: object;
+  readonly moat?: object;
+  readonly swan?: (row: Row) => Partial<Connection>;
 }
 
 /** Addresses on the loopback interfaces of both ends: each row has a network of its own behind strongSwan. */
@@ -34,7 +41,7 @@ const behindMoat = { network: '10.90.0.0/24', address: '10.90.0.1' };
 export const behindSwan = (row: number) => ({ network: `10.91.${row}.0/24`, address: `10.91.${row}.1` });
 
 export const moatId = 'moat.example';
-const swanId = (row: Row) => `${row.name}.swan.example`;
+export const swanId = (row: Pick<Row, 'name'>) => `${row.name}.swan.example`;
 const secretOf = (row: Row) => `a long secret of ${row.name}`;
 
 export class Bench {
@@ -42,8 +49,8 @@ export class Bench {
   readonly role: Role;
   readonly setup: Setup;
   readonly #recipe: RootRecipe;
-  readonly #config: MoatConfig;
-  readonly #connections: Readonly<Record<string, Connection>>;
+  readonly #keys: Keys = { moat: newEd25519(), swan: newEd25519() };
+  #amendment: Amendment = {};
   #moat: Moat | null = null;
   #swan: StrongSwan | null = null;
 
@@ -52,9 +59,6 @@ export class Bench {
     this.role = role;
     this.setup = setup;
     this.#recipe = recipe;
-    const keys = { moat: newEd25519(), swan: newEd25519() };
-    this.#config = this.#moatConfig(keys);
-    this.#connections = Object.fromEntries(setup.rows.map((row, i) => [row.name, this.#connection(row, i + 1, keys)]));
   }
 
   /** Builds the world and both ends, and has all agreements made. */
@@ -62,7 +66,7 @@ export class Bench {
     const lab = await World.up({ name: 'interop', ...setup.world });
     const bench = new Bench(lab, setup, role, recipe);
     try {
-      await setup.prepare?.(bench);
+      bench.#amendment = (await setup.prepare?.(bench)) ?? {};
       await addLoopback(bench.moatHost, [behindMoat.address]);
       const theirs = setup.rows.map((_, i) => behindSwan(i + 1).address);
       await addLoopback(bench.swanHost, theirs);
@@ -94,12 +98,12 @@ export class Bench {
   }
 
   async startMoat(): Promise<void> {
-    this.#moat = await Moat.start(this.moatHost, { config: this.#config });
+    this.#moat = await Moat.start(this.moatHost, { config: this.#moatConfig() });
   }
 
   async startSwan(): Promise<void> {
     const { daemon } = this.setup;
-    this.#swan = await StrongSwan.start(this.swanHost, this.#connections, { ...daemon, recipe: this.#recipe });
+    this.#swan = await StrongSwan.start(this.swanHost, this.#allConnections(), { ...daemon, recipe: this.#recipe });
   }
 
   /** Who calls does so, as often as it takes; all are up afterwards. */
@@ -124,27 +128,39 @@ export class Bench {
     return (host === 'moat') === (this.role === 'called') ? moatDirect.v4 : portal.v4;
   }
 
-  #moatConfig(keys: Keys): MoatConfig {
+  #moatConfig(): MoatConfig {
+    const keys = this.#keys;
+    const { identity, moat } = this.#amendment;
     const home = this.role === 'called';
     const privateKeyFile = join(this.lab.temporary, 'moat.key');
     writeFileSync(privateKeyFile, keys.moat.privateKeyPem, { mode: 0o600 });
     return {
       role: home ? 'home' : 'portal',
       name: 'moat',
-      identity: { id: moatId, privateKeyFile },
+      identity: { id: moatId, privateKeyFile, ...identity },
       tunnel: { networks: [behindMoat.network], sourceAddresses: [behindMoat.address] },
       peers: this.setup.rows.map((row, i) => ({
         name: row.name,
         id: swanId(row),
         ...(home ? { addresses: [this.#address('swan')] } : {}),
         networks: [behindSwan(i + 1).network],
-        ...(row.auth === 'psk' ? { psk: secretOf(row) } : { publicKey: keys.swan.publicKey }),
+        ...(row.auth === 'psk'
+          ? { psk: secretOf(row) }
+          : row.auth === 'x509'
+            ? {}
+            : { publicKey: keys.swan.publicKey }),
         ...row.moat,
+        ...moat,
       })),
     };
   }
 
-  #connection(row: Row, number: number, keys: Keys): Connection {
+  #allConnections(): Record<string, Connection> {
+    return Object.fromEntries(this.setup.rows.map((row, i) => [row.name, this.#connection(row, i + 1)]));
+  }
+
+  #connection(row: Row, number: number): Connection {
+    const keys = this.#keys;
     return {
       localId: swanId(row),
       remoteId: moatId,
@@ -158,6 +174,7 @@ export class Bench {
       remoteNetworks: [behindMoat.network],
       childName: childOf(row.name),
       ...row.swan,
+      ...this.#amendment.swan?.(row),
     };
   }
 }

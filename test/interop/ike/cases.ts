@@ -1,8 +1,9 @@
 /** What is played against each strongSwan, in each role. A case is a name, the setup that it needs, and what happens in it. */
 import { algorithmCases } from './algorithms.ts';
 import type { Bench, Role, Setup } from './bench.ts';
-import { deleteCases, rekeyCases } from './life.ts';
+import { childlessCases, deleteCases, rekeyCases } from './life.ts';
 import { fragmentCases, moveCases, restartCases } from './path.ts';
+import { certificateCases, ppkCases } from './proofs.ts';
 
 export type Version = '5.9.8' | '6.1.0';
 
@@ -21,6 +22,9 @@ export function casesFor(version: Version, role: Role): Case[] {
   const all = [
     ...algorithmCases(version),
     ...rekeyCases(version),
+    ...certificateCases,
+    ...ppkCases,
+    ...childlessCases,
     ...deleteCases,
     ...moveCases,
     ...restartCases,

@@ -55,7 +55,7 @@ export function rekeyCases(version: Version): Case[] {
     name: 'rekeys',
     rows: [bestRow(version, 'rekeys')],
     // So long a way that what both begin at once really crosses.
-    prepare: ({ lab }) => lab.internet.impair({ delayMs: 150 }),
+    prepare: ({ lab }) => lab.internet.impair({ delayMs: 150 }).then(() => undefined),
   };
   return (['child', 'ike'] as const).flatMap((what) =>
     ends.map((by) => ({
@@ -118,6 +118,25 @@ export const deleteCases: readonly Case[] = [
       await bench.startMoat();
       await bench.connect();
       return `it has no SA left; called again, ${describe(await settled(bench, 'deletes'))}`;
+    },
+  },
+];
+
+const childless: Setup = {
+  name: 'childless',
+  rows: [{ name: 'childless', moat: { childless: true }, swan: { lines: ['childless = force'] } }],
+};
+
+/** The IKE SA first, its child by CREATE_CHILD_SA (RFC 6023): then the first child already has a key exchange of its own. */
+export const childlessCases: readonly Case[] = [
+  {
+    name: 'childless',
+    setup: childless,
+    play: async (bench) => {
+      const seen = await settled(bench, 'childless');
+      expect(seen.theirChild.keyExchange !== '', 'a first child with a key exchange of its own', seen.theirChild);
+      await bench.ping(1);
+      return describe(await renew(bench, 'childless', 'ike', ['swan']));
     },
   },
 ];

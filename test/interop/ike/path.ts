@@ -114,6 +114,7 @@ export function fragmentCases(version: Version): Case[] {
         manyNetworks.map((network) => network.replace('.0/24', '.1')),
       );
       await lab.internet.impair({ mtu: 576, fragments: 'eaten', icmp: 'eaten' });
+      return undefined;
     },
   };
   const play = async (bench: Bench) => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 /** What the two ends say of one agreement, and that it is the same. */
 import type { IkeSaStatus } from '../../../appliance/ike/api.ts';
 import { sleep } from '../../lab/processes.ts';
@@ -66,6 +67,18 @@ const words: Readonly<Record<string, string>> = {
   mlkem768: 'ML_KEM_768',
 };
 const word = (ours: string | null): string => (ours === null ? '' : (words[ours] ?? ours));
+
+/** How strongSwan says that we have proven ourselves, the last time. Its words come a moment later. */
+export async function provenBy(bench: Bench): Promise<string> {
+  const pattern = /authentication of '[^']+' with (\S+) successful/g;
+  for (let tries = 0; tries < 40; tries += 1) {
+    const log = readFileSync(bench.swan.process.log, 'utf8');
+    const [, proof] = [...log.matchAll(pattern)].at(-1) ?? [];
+    if (proof !== undefined) return proof;
+    await sleep(50);
+  }
+  return 'nothing';
+}
 
 /** What the peer says was negotiated is what we say, and what was to be. */
 export function describe({ theirs, theirChild, ours }: View): string {

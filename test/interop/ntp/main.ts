@@ -8,6 +8,7 @@ import { parseSources } from '../../../appliance/lan/ntp/tracking.ts';
 import type { FromService, ToService } from '../../../appliance/lib/messages.ts';
 import { lanPeers } from '../dns/recipe.ts';
 import { addresses, until, World } from '../dns/world.ts';
+import { playSteps, type RingStep, wantedSteps } from '../ring.ts';
 import { root } from '../roots.ts';
 
 /**
@@ -16,7 +17,7 @@ import { root } from '../roots.ts';
  */
 const serviceMain = fileURLToPath(new URL('../../../appliance/lan/ntp/main.ts', import.meta.url));
 const reference = addresses.bind;
-const world = await World.create(await root(lanPeers), 'ntp');
+let world: World;
 
 /** Our service, over IPC as the supervisor speaks to it. */
 class Service {
@@ -32,7 +33,7 @@ class Service {
 
   async configure(changes: Partial<NtpConfigInput>): Promise<void> {
     const revision = ++this.#asked;
-    const slice = ntpConfig.parse({ ...baseConfig, ...changes });
+    const slice = ntpConfig.parse({ ...baseConfig(), ...changes });
     this.#send({ kind: 'configure', revision, slice });
     const answer = await this.#hear((message) => 'revision' in message && message.revision === revision);
     assert.equal(answer.kind, 'configured', JSON.stringify(answer));
@@ -61,8 +62,7 @@ class Service {
   }
 }
 
-const chronyd = ['chroot', world.root, '/usr/sbin/chronyd'];
-const baseConfig: NtpConfigInput = {
+const baseConfig = (): NtpConfigInput => ({
   listen: [addresses.box],
   interface: 'lan',
   clients: ['192.168.77.0/24'],
@@ -71,9 +71,9 @@ const baseConfig: NtpConfigInput = {
   stateDirectory: `${world.folder}/ntp`,
   stateDirectoryInside: `${world.inside}/ntp`,
   user: 'root',
-  daemonCommand: chronyd,
+  daemonCommand: ['chroot', world.root, '/usr/sbin/chronyd'],
   clientCommand: ['chroot', world.root, '/usr/bin/chronyc'],
-};
+});
 
 /** A chronyd that is not ours, by the lines of its configuration. */
 function startChronyd(host: 'corp' | 'pc', lines: readonly string[]): ChildProcess {
@@ -90,10 +90,10 @@ async function asks(host: 'corp' | 'pc', server: string): Promise<boolean> {
   return (await world.run(host, query)).code === 0;
 }
 
-const service = new Service();
+let service: Service;
 let referenceProcess: ChildProcess | undefined;
 
-const steps: readonly { name: string; play: () => Promise<string> }[] = [
+const steps: readonly RingStep[] = [
   {
     name: 'no-source',
     play: async () => {
@@ -121,6 +121,7 @@ const steps: readonly { name: string; play: () => Promise<string> }[] = [
   },
   {
     name: 'client-agrees',
+    needs: ['follows-reference'],
     play: async () => {
       const poll = 'iburst minpoll 0 maxpoll 0';
       startChronyd('pc', [`server ${addresses.box} ${poll}`, `server ${reference} ${poll}`]);
@@ -139,11 +140,13 @@ const steps: readonly { name: string; play: () => Promise<string> }[] = [
       const offsetOf = (name: string) => value.find((source) => source.name === name)?.offset ?? Number.NaN;
       const difference = Math.abs(offsetOf(addresses.box) - offsetOf(reference));
       assert.ok(difference < 0.001, `${difference * 1e6} us`);
-      return `the client sees us and the reference ${(difference * 1e6).toFixed(0)} us apart`;
+      const text = `the client sees us and the reference ${(difference * 1e6).toFixed(0)} us apart`;
+      return { text, figures: { apartMicroseconds: difference * 1e6 } };
     },
   },
   {
     name: 'lan-only',
+    needs: ['follows-reference'],
     play: async () => {
       assert.ok(await asks('pc', addresses.box));
       assert.ok(!(await asks('corp', '10.9.0.254')), 'the wild side gets no answer');
@@ -153,6 +156,7 @@ const steps: readonly { name: string; play: () => Promise<string> }[] = [
   },
   {
     name: 'restart',
+    needs: ['follows-reference'],
     play: async () => {
       const { stdout } = await world.run('home', ['cat', `${world.inside}/ntp/chronyd.pid`]);
       process.kill(Number(stdout), 'SIGKILL');
@@ -164,6 +168,7 @@ const steps: readonly { name: string; play: () => Promise<string> }[] = [
   },
   {
     name: 'reference-gone',
+    needs: ['follows-reference'],
     play: async () => {
       assert.ok(referenceProcess);
       await world.stop(referenceProcess);
@@ -193,18 +198,22 @@ const steps: readonly { name: string; play: () => Promise<string> }[] = [
       return value.detail;
     },
   },
+  {
+    name: 'clock-untouched',
+    play: async () => {
+      const moved = Math.abs(Date.now() - performance.now() - wallBefore);
+      assert.ok(moved < 500, `${moved} ms`);
+      return "nobody moved this machine's clock";
+    },
+  },
 ];
 
 const wallBefore = Date.now() - performance.now();
+const wanted = wantedSteps('ntp', steps);
+world = await World.create(await root(lanPeers), 'ntp');
+service = new Service();
 try {
-  for (const { name, play } of steps) {
-    const measured = await play();
-    console.log(`ok    ${name.padEnd(20)} ${measured}`);
-  }
-  assert.ok(Math.abs(Date.now() - performance.now() - wallBefore) < 500, 'nobody moved the clock of this machine');
-} catch (error) {
-  console.error(`FAIL  ${error instanceof Error ? error.stack : String(error)}`);
-  process.exitCode = 1;
+  await playSteps('ntp', steps, wanted);
 } finally {
   await world.destroy();
 }

@@ -37,7 +37,7 @@ export const story: Story = {
       await sleep(2000);
       return undefined;
     });
-    const changes = changesOf(lab, portal, subject);
+    const changes = await changesOf(lab, portal, subject);
     for (const { title, change, applied } of changes) {
       await step(title, async () => {
         await change();
@@ -83,7 +83,6 @@ async function portalWith(lab: World, boxes: readonly FactoryBox[]): Promise<Lab
   const portal = await LabPortal.init(lab.portal, ['--address', addresses.portal.v4, ...corporate]);
   await portal.start();
   await portal.command('customer', 'add', 'acme');
-  await portal.command('pool', 'add', 'second', '--prefix', '10.200.0.0/16', '--site-length', '24', '--preview');
   await portal.command('policy', 'add', 'special', '--setting', 'lan.interface=lan', 'lan.dhcp=false', 'lan.ntp=false');
   await importBoxes(portal, boxes.slice(0, carriers), 'default');
   await importBoxes(portal, boxes.slice(carriers), 'special');
@@ -96,9 +95,17 @@ interface Change {
   applied(): Promise<boolean>;
 }
 
-function changesOf(lab: World, portal: LabPortal, subject: Moat): Change[] {
+async function changesOf(lab: World, portal: LabPortal, subject: Moat): Promise<Change[]> {
   const { host } = subject;
   const site = `acme/${host.name}`;
+  const own = ownAddressIn((await portal.configOf(host.name)).tunnel.networks);
+  const served = lab.corp.start('primary', [process.execPath, primary, zone]);
+  await served.line(/^ready$/);
+  served.child.stdin?.write(`${JSON.stringify({ files: addresses.corp.v4 })}\n`);
+  let isServed = false;
+  await asking(subject, own, `files.${zone}`, () => {
+    isServed = true;
+  });
   const up = async () => (await subject.status()).tunnel?.state === 'up';
   return [
     {
@@ -108,16 +115,8 @@ function changesOf(lab: World, portal: LabPortal, subject: Moat): Change[] {
     },
     {
       title: 'a DNS zone: the box serves it',
-      async change() {
-        const running = lab.corp.start('primary', [process.execPath, primary, zone]);
-        await running.line(/^ready$/);
-        running.child.stdin?.write(`${JSON.stringify({ files: addresses.corp.v4 })}\n`);
-        await portal.command('dns-zone', 'add', zone, '--primaries', addresses.corp.v4, '--policy', 'special');
-      },
-      async applied() {
-        const own = ownAddressIn((await portal.configOf(host.name)).tunnel.networks);
-        return (await lookup(subject, own, `files.${zone}`)) === addresses.corp.v4;
-      },
+      change: () => portal.command('dns-zone', 'add', zone, '--primaries', addresses.corp.v4, '--policy', 'special'),
+      applied: async () => isServed,
     },
     {
       title: 'an address range: the box has another network, and packets of it arrive',
@@ -134,12 +133,17 @@ function changesOf(lab: World, portal: LabPortal, subject: Moat): Change[] {
   ];
 }
 
-async function lookup({ host }: Moat, server: string, name: string): Promise<string> {
+/** Asks the box again and again, by one process that stays; `served` is called at the first answer. */
+async function asking({ host }: Moat, server: string, name: string, served: () => void): Promise<void> {
   const script = `const { Resolver } = require('node:dns/promises');
     const resolver = new Resolver({ timeout: 500, tries: 1 });
     resolver.setServers(['${server}']);
-    resolver.resolve4('${name}').then(([one]) => console.log(one), () => console.log('none'));`;
-  return (await host.must([process.execPath, '-e', script])).trim();
+    const ask = () => resolver.resolve4('${name}').then(([one]) => console.log('served', one), () => setTimeout(ask, 50));
+    console.log('asking');
+    ask();`;
+  const asker = host.start('asking', [process.execPath, '-e', script]);
+  await asker.line(/^asking$/);
+  void asker.line(/^served/, 600_000).then(served, () => undefined);
 }
 
 async function until(what: string, holds: () => Promise<boolean>, patienceMs = 20_000): Promise<number> {

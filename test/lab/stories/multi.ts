@@ -1,11 +1,58 @@
-import { buildAddon, Moat } from '../moat.ts';
+import type { Host } from '../host.ts';
+import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
 import { probePort } from '../probe-agent.ts';
 import { Prober } from '../prober.ts';
-import { expect, type Story } from '../story.ts';
+import { sleep } from '../processes.ts';
+import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
+import type { World } from '../world.ts';
 import { startEmployers } from '../zoned.ts';
 
 const { corp } = addresses;
+
+const intranet = { corp: '10.1.7.1', corp2: '10.1.7.2' } as const;
+
+/** Each employer's name server is asked through its own tunnel, by its own zone only. */
+function withViews(config: MoatConfig): MoatConfig {
+  const view = ({ v4 }: { v4: string }) => ({
+    forward: [{ domain: 'corp.example', servers: [{ address: corp.v4 }], source: v4, via: 'tunnel' }],
+  });
+  const views: Record<string, object> = { work: view(addresses.moatLan), 'work-2': view(addresses.moatLan2) };
+  const zones = (config.zones as { name: string }[]).map((zone) => ({ ...zone, dns: views[zone.name] }));
+  return { ...config, zones };
+}
+
+/** The address that `server` gives for the employers' one name, or the code of the failure. */
+async function asked(host: Host, server: string): Promise<string> {
+  const script = `const r = new (require('dns').promises.Resolver)({ timeout: 700, tries: 2 }); r.setServers(['${server}']);
+    r.resolve4('intranet.corp.example').then((a) => console.log(a.join()), (e) => console.log(e.code))`;
+  return (await host.must([process.execPath, '-e', script])).trim();
+}
+
+async function names(step: Step, lab: World): Promise<void> {
+  await step('both employers have a host of the same name: each zone is given its own', async () => {
+    for (const [name, address] of Object.entries(intranet)) {
+      const words = ['--keep-in-foreground', '--conf-file=/dev/null', '--no-resolv', '--no-hosts', '--pid-file='];
+      lab.host(name).start('dnsmasq', ['dnsmasq', ...words, '--user=root', `--address=/corp.example/${address}`]);
+    }
+    await sleep(500);
+    const [pc2, kids] = [lab.host('pc2'), lab.host('kids')];
+    const answers = {
+      pc: await asked(lab.pc, addresses.moatLan.v4),
+      pc2: await asked(pc2, addresses.moatLan2.v4),
+      'pc2 at the address of pc': await asked(pc2, addresses.moatLan.v4),
+      kids: await asked(kids, addresses.moatKids.v4),
+    };
+    expect(answers.pc === intranet.corp && answers.pc2 === intranet.corp2, 'its own', answers);
+    const others = [answers['pc2 at the address of pc'], answers.kids];
+    expect(
+      others.every((each) => /TIMEOUT|REFUSED/.test(each)),
+      'no answer for others',
+      answers,
+    );
+    return JSON.stringify(answers);
+  });
+}
 
 export const story: Story = {
   name: 'multi',
@@ -13,8 +60,9 @@ export const story: Story = {
   async run({ world, step }) {
     const lab = await world({ kids: true, second: true });
     await buildAddon();
-    const home = await Moat.start(lab.moat, { config: await startEmployers(lab, (config) => config) });
+    const home = await Moat.start(lab.moat, { config: await startEmployers(lab, withViews) });
     await home.up();
+    await names(step, lab);
     const hosts = {
       pc: lab.pc,
       pc2: lab.host('pc2'),

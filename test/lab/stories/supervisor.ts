@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { formatMs } from '../measures.ts';
-import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
+import { buildAddon, Moat, type MoatConfig, moatProgram } from '../moat.ts';
 import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
 import { sleep } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
@@ -19,11 +19,12 @@ export const story: Story = {
     const lab = await world({ kids: true });
     await buildAddon();
     const credentials = newCredentials();
-    const config = await withServices(homeConfig(lab, credentials));
+    const config = withSecrets(await withServices(homeConfig(lab, credentials)));
     await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
     const home = await started(lab, step, config);
     await atRest(step, home);
     await cable(step, lab, home);
+    await told(step, lab, home, credentials.home.privateKeyPem);
     await healing(step, lab, home, config);
     await scanned(step, lab);
     await step('a graceful end leaves no process and no device', async () => {
@@ -70,7 +71,10 @@ async function atRest(step: Step, home: Moat): Promise<void> {
 
 /** Hundredths of a second of processor time of the whole appliance. */
 async function ticks(home: Moat): Promise<number> {
-  const pids = [home.process.child.pid ?? 0, ...(await home.status()).services.flatMap(({ pid }) => pid ?? [])];
+  const pids = [
+    home.process.child.pid ?? 0,
+    ...(await home.status()).services.flatMap(({ pid, sparePid }) => [pid, sparePid]),
+  ].filter((pid) => pid !== null);
   return pids.reduce((sum, pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -91,6 +95,68 @@ async function cable(step: Step, lab: World, home: Moat): Promise<void> {
     const took = performance.now() - began;
     expect(took < 2000, 'below 2 s', { took, pause });
     return `${formatMs(took)}, ${pause == null ? 'while IKE was still asking' : `where the pause would have gone on for ${pause} s`}`;
+  });
+}
+
+const tsigSecret = Buffer.from('a TSIG secret of the lab, long').toString('base64');
+const nestedSecret = Buffer.from('another secret, of a view of names').toString('base64');
+
+/** Secrets wherever a configuration has any; the private key is a file beside it. */
+function withSecrets(config: MoatConfig): MoatConfig {
+  const keys = (secret: string) => [{ name: 'transfer.key', secret }];
+  const zones = (config.zones as { name: string }[]).map((zone) =>
+    zone.name === 'kids' ? { ...zone, dns: { keys: keys(nestedSecret) } } : zone,
+  );
+  return { ...config, zones, dns: { ...(config.dns as object), keys: keys(tsigSecret) } };
+}
+
+async function told(step: Step, lab: World, home: Moat, privateKeyPem: string): Promise<void> {
+  await step('moat support helps who helps, and holds no key', async () => {
+    const { code, stdout, stderr } = await home.command('support');
+    const parts = Object.keys(JSON.parse(stdout) as object);
+    expect(code === 0 && ['status', 'diagnosis', 'log', 'rules'].every((part) => parts.includes(part)), 'all parts', {
+      parts,
+      stderr,
+    });
+    const pem = privateKeyPem.split('\n')[1] ?? '';
+    const seed = Buffer.from(pem, 'base64').subarray(-32);
+    const forms = [
+      tsigSecret,
+      nestedSecret,
+      pem,
+      seed.toString('hex'),
+      seed.toString('base64'),
+      seed.toString('base64url'),
+    ];
+    const found = forms.filter((form) => form !== '' && stdout.includes(form));
+    expect(found.length === 0 && stdout.includes('[secret]'), 'no key, and "[secret]" in its place', found);
+    return `${(stdout.length / 1000).toFixed(0)} kB: ${parts.join(', ')}`;
+  });
+  await step('moat trace says which rule drops a packet of the kids, and leaves nothing behind', async () => {
+    const trace = home.command('trace', 'kids', '--count', '2');
+    await sleep(1500);
+    await lab.host('kids').ping(addresses.corp.v4, { count: 3, interval: 300, wait: 200 });
+    const { stdout, stderr } = await trace;
+    const lines = stdout.trim().split('\n');
+    expect(/10\.77\.2\.100 -> 10\.1\.0\.10 icmp echo-request.*(refused|dropped)/.test(lines[0] ?? ''), 'the rule', {
+      stdout,
+      stderr,
+    });
+    const tables = await lab.moat.must(['nft', 'list', 'tables']);
+    expect(!tables.includes('moat_trace'), 'no table left', tables);
+    return lines[0];
+  });
+  await step('moat metrics and moat status --watch', async () => {
+    const { stdout } = await home.command('metrics');
+    expect(
+      /^moat_up 1$/m.test(stdout) && /^moat_service_running\{service="dns"\} 1$/m.test(stdout),
+      'counters',
+      stdout,
+    );
+    const watch = lab.moat.start('watch', [moatProgram, 'status', '--watch', '--state', home.stateDirectory]);
+    await watch.line(/tunnel to portal is up/, 10_000);
+    await watch.stop();
+    return `${stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#')).length} samples`;
   });
 }
 

@@ -46,6 +46,7 @@ export const story: Story = {
       expect(fixed.every((each) => shown.includes(each)) && shown.length === 2, fixed.join(' '), shown);
       return shown.join(' ');
     });
+    await shortQueue(step, lab, home, base);
     await pppoe(step, lab, home, base);
   },
 };
@@ -160,6 +161,38 @@ async function readdressed(lab: World, home: Moat): Promise<string> {
   await reaches(lab);
   const up = performance.now() - given;
   return `noticed after ${formatMs(took)}, pc reaches corp after ${formatMs(up)}, lease after ${formatMs(given - began)}`;
+}
+
+/** The provider's modem takes 10 Mbit/s and keeps a second of it; who sends a little less never meets that queue. */
+async function shortQueue(step: Step, lab: World, home: Moat, base: MoatConfig): Promise<void> {
+  const fixed = { addressing: 'static', addresses: [`${moatHome.v4}/24`], gateways: [homeRouterLan.v4] };
+  const modem = lab.host('home-router');
+  await modem.must('tc qdisc replace dev wan root tbf rate 10mbit burst 16kb limit 1250000'.split(' '));
+  const busy = async () => {
+    const flow = await Flow.start(lab.pc, lab.corp, { target: corp.v4, rateMbit: 20, seconds: 5, octets: 1200 });
+    await sleep(2000);
+    const { median } = await lab.pc.ping(corp.v4, { count: 10, interval: 100, wait: 3000 });
+    await flow.finish();
+    await sleep(1000);
+    return median;
+  };
+  await step(
+    'an upload fills the modem: with `uplinkMbit` a ping beside it takes milliseconds, not a second',
+    async () => {
+      const before = await busy();
+      await reconfigured(home, withWild(base, { ...fixed, uplinkMbit: 8 }));
+      await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+      const shaped = await lab.moat.must(['tc', 'qdisc', 'show', 'dev', 'wan']);
+      const after = await busy();
+      await reconfigured(home, withWild(base, fixed));
+      await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+      const left = await lab.moat.must(['tc', 'qdisc', 'show', 'dev', 'wan']);
+      await modem.must('tc qdisc del dev wan root'.split(' '));
+      expect(before > 300 && after < 60, 'above 300 ms before, below 60 ms after', { before, after, shaped });
+      expect(!/8Mbit|8000Kbit/.test(left), 'nothing left of it', left);
+      return `${formatMs(before)} before, ${formatMs(after)} after (${shaped.split(' ')[1]})`;
+    },
+  );
 }
 
 /** RFC 2516 needs PPP in the kernel: where it is, against Debian's pppoe-server; where it is not, the box says so. */

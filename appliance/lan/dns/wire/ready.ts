@@ -22,8 +22,8 @@ interface Ready {
   readonly origin: Origin;
 }
 
-/** Two places for each hash; 4096 in all, far more than a house asks for in the time that an answer lives. */
-const setMask = 2047;
+/** Four places for each set of hashes: of 3000 questions in turn, more than a house ever has, 3 in 100 find theirs taken. */
+const [ways, sets] = [4, 2048] as const;
 const limitOctets = 3 * 1024 * 1024;
 /** Behind the name: type, class, and an OPT record without options. What is longer (cookies) no two askers share. */
 const tailOctets = 4 + 11;
@@ -43,10 +43,12 @@ const eternal: Origin = {
  * known, only compared. Answers are copies of those in the caches behind and may be forgotten at any time.
  */
 export class ReadyAnswers {
-  readonly #places: (Ready | undefined)[] = new Array<Ready | undefined>(2 * (setMask + 1)).fill(undefined);
+  readonly #places: (Ready | undefined)[] = new Array<Ready | undefined>(ways * sets).fill(undefined);
+  readonly #hashes = new Int32Array(ways * sets);
   #octets = 0;
   /** Where room is made next: by place, which is to say at random. */
   #hand = 0;
+  #turn = 0;
 
   clear(): void {
     this.#places.fill(undefined);
@@ -60,8 +62,8 @@ export class ReadyAnswers {
   answer(bytes: Uint8Array, end: number, out: Buffer, now: number): number {
     const nameEnd = nameEndOf(bytes, headerOctets, end);
     if (nameEnd < 0) return 0;
-    const place = placeOf(bytes, end, nameEnd);
-    const ready = this.#match(place, bytes, end, nameEnd) ?? this.#match(place + 1, bytes, end, nameEnd);
+    const place = this.#find(hashOf(bytes, end, nameEnd), bytes, end, nameEnd);
+    const ready = place < 0 ? undefined : this.#places[place];
     if (!ready || now >= ready.origin.expiresAt) return 0;
     const age = Math.floor((now - ready.origin.storedAt) / 1000);
     if (age !== ready.ageSeconds && ready.ttlOffsets.length > 0) grow(ready, age);
@@ -88,13 +90,21 @@ export class ReadyAnswers {
       ageSeconds,
       origin: kept,
     };
-    const place = placeOf(question, question.length, nameEnd);
-    const older = this.#match(place, question, question.length, nameEnd) ? place : place + 1;
-    // The newer of the two stays; the other one's place is taken.
-    this.#octets += costOf(ready) - costOf(this.#places[older]);
-    this.#places[older] = this.#places[place];
+    const hash = hashOf(question, question.length, nameEnd);
+    const found = this.#find(hash, question, question.length, nameEnd);
+    const place = found < 0 ? this.#freePlace(hash) : found;
+    this.#octets += costOf(ready) - costOf(this.#places[place]);
     this.#places[place] = ready;
+    this.#hashes[place] = hash;
     while (this.#octets > limitOctets) this.#makeRoom();
+  }
+
+  /** An empty place for the hash, or any of its places: questions in turn would push out each other if it were the oldest. */
+  #freePlace(hash: number): number {
+    const first = firstPlace(hash);
+    for (let place = first; place < first + ways; place += 1) if (!this.#places[place]) return place;
+    this.#turn = (this.#turn + 1) % ways;
+    return first + this.#turn;
   }
 
   #makeRoom(): void {
@@ -103,26 +113,37 @@ export class ReadyAnswers {
     this.#places[this.#hand] = undefined;
   }
 
-  #match(place: number, bytes: Uint8Array, end: number, nameEnd: number): Ready | undefined {
-    const ready = this.#places[place];
-    if (!ready) return undefined;
-    const { question, nameLength } = ready;
-    if (question.length !== end || nameLength !== nameEnd - headerOctets) return undefined;
-    for (let i = 2; i < headerOctets; i += 1) if (bytes[i] !== question[i]) return undefined;
-    for (let i = headerOctets; i < nameEnd; i += 1) if (lowered[bytes[i] ?? 0] !== question[i]) return undefined;
-    for (let i = nameEnd; i < end; i += 1) if (bytes[i] !== question[i]) return undefined;
-    return ready;
+  /** Where the answer to a question is, -1: nowhere. */
+  #find(hash: number, bytes: Uint8Array, end: number, nameEnd: number): number {
+    const first = firstPlace(hash);
+    for (let place = first; place < first + ways; place += 1) {
+      const ready = this.#places[place];
+      if (ready && this.#hashes[place] === hash && matches(ready, bytes, end, nameEnd)) return place;
+    }
+    return -1;
   }
 }
 
+function matches({ question, nameLength }: Ready, bytes: Uint8Array, end: number, nameEnd: number): boolean {
+  if (question.length !== end || nameLength !== nameEnd - headerOctets) return false;
+  for (let i = 2; i < headerOctets; i += 1) if (bytes[i] !== question[i]) return false;
+  for (let i = headerOctets; i < nameEnd; i += 1) if (lowered[bytes[i] ?? 0] !== question[i]) return false;
+  for (let i = nameEnd; i < end; i += 1) if (bytes[i] !== question[i]) return false;
+  return true;
+}
+
 /** FNV-1a over name and tail. Somebody who makes names collide makes his own answers slow, nobody's wrong. */
-function placeOf(bytes: Uint8Array, end: number, nameEnd: number): number {
-  let hash = 0x811c9dc5;
+function hashOf(bytes: Uint8Array, end: number, nameEnd: number): number {
+  let hash = 0x811c9dc5 | 0;
   for (let i = headerOctets; i < nameEnd; i += 1) {
     hash = Math.imul(hash ^ (lowered[bytes[i] ?? 0] ?? 0), 0x01000193);
   }
   for (let i = nameEnd; i < end; i += 1) hash = Math.imul(hash ^ (bytes[i] ?? 0), 0x01000193);
-  return ((hash ^ (hash >>> 15)) & setMask) * 2;
+  return hash;
+}
+
+function firstPlace(hash: number): number {
+  return ((hash ^ (hash >>> 15)) & (sets - 1)) * ways;
 }
 
 function questionOf(question: Buffer, nameEnd: number): Uint8Array {

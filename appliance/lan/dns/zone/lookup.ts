@@ -2,6 +2,7 @@ import type { Rr } from '../wire/message.ts';
 import { child, isWithin, lower, type Name, nameOctets, parentOf } from '../wire/name.ts';
 import { Class, Flag, Rcode, Type } from '../wire/numbers.ts';
 import { nameAt } from '../wire/rdata.ts';
+import { type Absence, denial } from './denial.ts';
 import { findSet, type Node, type RrSet } from './packed.ts';
 import { nodeAt, type Zone } from './zone.ts';
 
@@ -35,13 +36,15 @@ interface Asked {
 export function lookup(zone: Zone, name: Name, type: number, dnssecOk: boolean): ZoneAnswer {
   const asked = { zone, type, dnssecOk };
   const answers: Rr[] = [];
+  const proofs: Rr[] = [];
   let at = name;
   for (let hops = 0; hops < aliasHops; hops += 1) {
     const found = lookupOnce(asked, at);
     answers.push(...found.answers);
-    if (found.chase === undefined) return { ...found, answers };
-    if (!isWithin(found.chase, zone.origin)) return { ...found, answers };
-    at = found.chase;
+    const outside = found.chase === undefined || !isWithin(found.chase, zone.origin);
+    if (outside) return { ...found, answers, authorities: [...proofs, ...found.authorities] };
+    proofs.push(...found.authorities);
+    at = found.chase ?? at;
   }
   return { rcode: Rcode.SERVFAIL, flags: 0, answers: [], authorities: [], additionals: [] };
 }
@@ -53,7 +56,8 @@ function lookupOnce(asked: Asked, name: Name): ZoneAnswer {
   if (node) return fromNode(asked, name, node);
   const encloser = closestEncloser(asked.zone, name);
   const wildcard = nodeAt(asked.zone, child('*', encloser));
-  return wildcard ? fromNode(asked, name, wildcard) : negative(asked, Rcode.NXDOMAIN);
+  if (!wildcard) return negative(asked, Rcode.NXDOMAIN, { kind: 'name', name, encloser });
+  return fromNode(asked, name, wildcard, encloser);
 }
 
 /** A zone cut at or above the name, or a DNAME above it, whichever is nearer to the apex. */
@@ -87,15 +91,24 @@ function closestEncloser(zone: Zone, name: Name): Name {
   return at;
 }
 
-function fromNode(asked: Asked, owner: Name, node: Node): ZoneAnswer {
+/** `encloser`: the node is the wildcard below it, which stands in for the name. */
+function fromNode(asked: Asked, owner: Name, node: Node, encloser?: Name): ZoneAnswer {
   const { type } = asked;
   if (type === Type.ANY) return minimalAny(owner, node);
   const set = findSet(node, type) ?? (type === Type.RRSIG ? node.find((each) => each.type === Type.RRSIG) : undefined);
-  if (set) return positive(signed(asked, owner, node, set));
+  const proof = encloser === undefined ? [] : proven(asked, { kind: 'wildcard', name: owner, encloser });
+  if (set) return { ...positive(signed(asked, owner, node, set)), authorities: proof };
   const alias = findSet(node, Type.CNAME);
   const target = alias?.rdatas[0];
-  if (!alias || target === undefined) return negative(asked, Rcode.NOERROR);
-  return { ...positive(signed(asked, owner, node, alias)), chase: lower(nameAt(target, 0)) };
+  if (!alias || target === undefined) {
+    const kind = encloser === undefined ? 'type' : 'wildcardType';
+    return negative(asked, Rcode.NOERROR, { kind, name: owner, encloser: encloser ?? owner });
+  }
+  return {
+    ...positive(signed(asked, owner, node, alias)),
+    authorities: proof,
+    chase: lower(nameAt(target, 0)),
+  };
 }
 
 function positive(answers: readonly Rr[]): ZoneAnswer {
@@ -118,19 +131,28 @@ function signed(asked: Asked, owner: Name, node: Node, set: RrSet): Rr[] {
   return [...records(owner, set), ...(signatures ? records(owner, signatures) : [])];
 }
 
+function proven(asked: Asked, absence: Absence): Rr[] {
+  return asked.dnssecOk ? denial(asked.zone, absence) : [];
+}
+
 /** RFC 2308 3: the SOA goes along, with the time to live that the absence has. */
-function negative(asked: Asked, rcode: number): ZoneAnswer {
+function negative(asked: Asked, rcode: number, absence: Absence): ZoneAnswer {
   const { origin, soa } = asked.zone;
   const apex = nodeAt(asked.zone, origin) ?? [];
   const set = findSet(apex, Type.SOA);
-  const authorities = set ? signed(asked, origin, apex, { ...set, ttl: Math.min(set.ttl, soa.minimum) }) : [];
+  const start = (set ? signed(asked, origin, apex, set) : []).map((rr) => ({
+    ...rr,
+    ttl: Math.min(rr.ttl, soa.minimum),
+  }));
+  const authorities = [...start, ...proven(asked, absence)];
   return { rcode, flags: Flag.AA, answers: [], authorities, additionals: [] };
 }
 
 function referral(asked: Asked, owner: Name, node: Node, cut: RrSet): ZoneAnswer {
   const ds = asked.dnssecOk ? findSet(node, Type.DS) : undefined;
   const glue = cut.rdatas.flatMap((rdata) => addresses(asked.zone, lower(nameAt(rdata, 0))));
-  const authorities = [...records(owner, cut), ...(ds ? signed(asked, owner, node, ds) : [])];
+  const secure = ds ? signed(asked, owner, node, ds) : proven(asked, { kind: 'type', name: owner });
+  const authorities = [...records(owner, cut), ...secure];
   return { rcode: Rcode.NOERROR, flags: 0, answers: [], authorities, additionals: glue, delegated: true };
 }
 

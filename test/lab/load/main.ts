@@ -1,0 +1,155 @@
+/**
+ * `node test/lab/load/main.ts [--homes N] [--at-once N] [--mlkem] [--flood PER_SECOND]`: a real portal (`moat run`, data plane, routes) in a
+ * lab host, boxes in one process in another. Prints what it measured a line each.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createIkeEndpoint } from '../../../appliance/ike/endpoint.ts';
+import { concat, fromHex, hex } from '../../../appliance/lib/bytes.ts';
+import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
+import { sleep } from '../processes.ts';
+import { build } from '../programs.ts';
+import { cleanUpOnSignals } from '../signals.ts';
+import { World } from '../world.ts';
+import { corpNetwork, nameOf, networkOf, portalId, portalOf, publicKeyOf, seedOf } from './boxes.ts';
+
+const { values } = parseArgs({
+  options: {
+    homes: { type: 'string', default: '10000' },
+    'at-once': { type: 'string', default: '200' },
+    mlkem: { type: 'boolean', default: false },
+    flood: { type: 'string', default: '0' },
+  },
+});
+const homes = Number(values.homes);
+const atOnce = Number(values['at-once']);
+const floodPerSecond = Number(values.flood);
+/** Of boxes that connect, one after the other, while the flood lasts. */
+const knownBoxes = 20;
+const floodSeconds = 20;
+const ticksPerSecond = 100;
+
+const callersScript = join(import.meta.dirname, 'callers.ts');
+
+function portalConfig(lab: World): MoatConfig {
+  const privateKeyFile = join(lab.temporary, 'portal.key');
+  const der = Buffer.from(concat(fromHex('302e020100300506032b657004220420'), seedOf(portalId))).toString('base64');
+  writeFileSync(privateKeyFile, `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`, { mode: 0o600 });
+  const additionalKeyExchanges = ['mlkem768', 'none'];
+  return {
+    role: 'portal',
+    name: 'portal',
+    identity: { id: portalId, privateKeyFile },
+    tunnel: { networks: [corpNetwork], sourceAddresses: ['10.1.0.1'] },
+    peers: Array.from({ length: homes + knownBoxes }, (_, box) => ({
+      name: nameOf(box),
+      id: nameOf(box),
+      networks: [networkOf(box)],
+      publicKey: Buffer.from(publicKeyOf(seedOf(nameOf(box)))).toString('base64'),
+      ike: { additionalKeyExchanges },
+    })),
+  };
+}
+
+interface Called {
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly upAfter: readonly number[];
+  readonly median: number;
+  readonly p99: number;
+  readonly longest: number;
+  readonly failures: number;
+  readonly retransmitted: number;
+  readonly cpuSeconds: number;
+}
+
+async function call(lab: World, from: number, count: number, boxesAtOnce: number): Promise<Called> {
+  const numbers = [from, count, boxesAtOnce].map(String);
+  const ends = [lab.addresses.portal.v4, lab.addresses.moatDirect.v4];
+  const words = [process.execPath, callersScript, ...numbers, ...ends, ...(values.mlkem ? ['mlkem'] : [])];
+  return JSON.parse(await lab.moat.must(words, { timeout: 280_000 })) as Called;
+}
+
+interface Usage {
+  readonly cpuSeconds: number;
+  readonly residentMb: number;
+}
+
+function usageOf(pid: number): Usage {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  return {
+    cpuSeconds: (Number(stat[11]) + Number(stat[12])) / ticksPerSecond,
+    residentMb: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
+  };
+}
+
+/** A request as a box would send it, and where its nonce begins. */
+function floodRequest(): { bytes: string; nonceOffset: number } {
+  const endpoint = createIkeEndpoint({
+    cookieThreshold: 1,
+    halfOpenLimit: 1,
+    natTraversalPort: 4500,
+    timeOfDay: () => 0,
+  });
+  endpoint.setPeer(portalOf(0, false));
+  const nonce = 0xc5;
+  const random = (length: number) => new Uint8Array(length).fill(nonce);
+  const path = { local: { address: '192.0.2.1', port: 500 }, remote: { address: '192.0.2.2', port: 500 } };
+  const [effect] = endpoint.step({ kind: 'initiate', peer: nameOf(0), path }, { now: 0, random });
+  if (effect?.kind !== 'send') throw new Error('no request');
+  const text = hex(effect.bytes);
+  // Behind the SPI of the header: 32 octets of chance in a row.
+  return { bytes: text, nonceOffset: text.indexOf('c5'.repeat(32), 56) / 2 };
+}
+
+async function underFlood(lab: World, pid: number): Promise<void> {
+  const { bytes, nonceOffset } = floodRequest();
+  await lab.internet.ip('route add blackhole 100.64.0.0/10');
+  const before = usageOf(pid);
+  const words = [lab.addresses.portal.v4, '500', bytes, nonceOffset, floodPerSecond, floodSeconds].map(String);
+  const flood = lab.internet.start('initflood', [await build('initflood'), ...words]);
+  const flooded = flood.line(/sent/, 120_000);
+  await sleep(2000);
+  const called = await call(lab, homes, knownBoxes, 1);
+  const { sent, seconds } = JSON.parse(await flooded) as { sent: number; seconds: number };
+  const cores = (usageOf(pid).cpuSeconds - before.cpuSeconds) / seconds;
+  console.log(
+    `under ${(sent / seconds).toFixed(0)} spoofed INITs/s: ${knownBoxes} known boxes connect one after the other, median ${(called.median * 1000).toFixed(0)} ms, longest ${(called.longest * 1000).toFixed(0)} ms, ${called.retransmitted} retransmissions, ${called.failures} failures; the tunnel takes ${cores.toFixed(2)} cores`,
+  );
+}
+
+async function main(lab: World): Promise<void> {
+  await buildAddon();
+  const moat = await Moat.start(lab.portal, { config: portalConfig(lab) });
+  const { services } = await moat.until('ready', ({ tunnel }) => tunnel !== null, 60_000);
+  const pid = services.find(({ name }) => name === 'tunnel')?.pid;
+  if (!pid) throw new Error('there is no tunnel process');
+  await sleep(3000);
+  const before = usageOf(pid);
+  console.log(`${homes} boxes configured: ${before.residentMb.toFixed(0)} MB resident`);
+  if (homes > 0) {
+    const called = await call(lab, 0, homes, atOnce);
+    const after = usageOf(pid);
+    const whole = called.upAfter.slice(1, -1);
+    console.log(
+      `${homes} tunnels${values.mlkem ? ' with ML-KEM-768' : ''} in ${called.seconds.toFixed(1)} s: ${called.perSecond.toFixed(0)}/s, slowest second ${Math.min(...whole)}; portal ${(((after.cpuSeconds - before.cpuSeconds) * 1000) / homes).toFixed(2)} ms and callers ${((called.cpuSeconds * 1000) / homes).toFixed(2)} ms of CPU each; ${called.retransmitted} retransmissions, ${called.failures} failures`,
+    );
+    await sleep(3000);
+    console.log(`${homes} IKE SAs: ${usageOf(pid).residentMb.toFixed(0)} MB resident`);
+    const began = performance.now();
+    const up = (await moat.tunnel()).peers.filter(({ state }) => state === 'up').length;
+    console.log(`status: ${up} up, said in ${(performance.now() - began).toFixed(0)} ms`);
+  }
+  if (floodPerSecond > 0) await underFlood(lab, pid);
+  await moat.stop();
+}
+
+cleanUpOnSignals();
+const lab = await World.up({ name: 'load' });
+try {
+  await main(lab);
+} finally {
+  await lab.down();
+}
