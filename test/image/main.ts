@@ -12,6 +12,7 @@ import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
 import { manyDamages } from './stories/room.ts';
 import { servicesInTheRoot } from './stories/services.ts';
+import { rollbackInTheRoot, updatesInTheRoot } from './stories/update-room.ts';
 import { cutUpdates, updates } from './stories/updates.ts';
 
 const { values } = parseArgs({
@@ -42,6 +43,8 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'boot by BIOS': (ground) => bootsBy(ground, 'bios'),
   'many damages, without QEMU': manyDamages,
   'services, without QEMU': servicesInTheRoot,
+  'updates, without QEMU': updatesInTheRoot,
+  'rollback, without QEMU': rollbackInTheRoot,
   'flipped bits': ofRoot,
   'refused, good and useless updates': updates,
   'damaged data': ofData,

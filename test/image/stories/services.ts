@@ -7,11 +7,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseSeed } from '../../../rootfs/box/seed.ts';
 import { must } from '../../lab/processes.ts';
+import { root } from '../chroot.ts';
 import type { Ground } from '../ground.ts';
 import { lanServices, moatToml } from '../office.ts';
 import { lan } from '../street.ts';
-
-const root = join(import.meta.dirname, '../../../.build/image/amd64/root');
 
 /** $0 the root, $1 an empty folder, $2 the configuration. Memory over the root: nothing of it changes. */
 const script = `
@@ -24,7 +23,7 @@ const script = `
   exec chroot "$r" sh -c '
     mkdir -p /var/lib/moat/state; moat keygen --out /run/moat/identity.key >/dev/null
     moat run --config /run/moat/moat.json --state /var/lib/moat/state >/run/log 2>&1 & run=$!
-    for i in $(seq 60); do sleep 0.5; ss -Hlntu | grep -q :123 && break; done
+    for i in $(seq 60); do sleep 0.5; [ $(ss -Hlntu | grep -c -e :53 -e :123 -e :67) -ge 5 ] && break; done
     ss -Hlntu; echo; ps -eo user:16=,args= | grep -e moat/appliance -e chronyd | grep -v -e grep -e main.ts.run; echo; kill $run; wait $run; grep -e level\\":50 /run/log || true'`;
 
 export async function servicesInTheRoot(ground: Ground): Promise<string> {

@@ -19,7 +19,7 @@ interface Slot {
   readonly release: { version: string; serial: number; board: string };
 }
 
-function built(): Slot {
+export function built(): Slot {
   const release = JSON.parse(readFileSync(join(slotFolder, 'slot.json'), 'utf8')) as Slot['release'];
   return {
     boot: readFileSync(join(slotFolder, 'boot.img')),
@@ -29,7 +29,12 @@ function built(): Slot {
 }
 
 /** Puts a bundle where the box can fetch it through the tunnel. @returns its URL */
-function offer(ground: Ground, name: string, changes: Partial<Manifest> = {}, key: KeyObject = signingKey()): string {
+export function offer(
+  ground: Ground,
+  name: string,
+  changes: Partial<Manifest> = {},
+  key: KeyObject = signingKey(),
+): string {
   const { boot, root, release } = built();
   const { version, board } = release;
   const manifest = {
@@ -62,20 +67,29 @@ export async function updates(ground: Ground): Promise<string> {
   return `foreign, older, same, other board and truncated: refused; fetched through the tunnel, written, committed, kept over a power cut; useless: gone ${seconds} s after its slot was chosen, reason kept`;
 }
 
-async function refuses(ground: Ground, box: Box): Promise<void> {
-  const foreign = offer(ground, 'foreign', {}, generateKeyPairSync('ed25519').privateKey);
-  const older = offer(ground, 'older', { version: '0.0.9' });
-  const same = offer(ground, 'same', { serial: built().release.serial });
-  const board = offer(ground, 'board', { board: 'toaster' });
-  const short = offer(ground, 'short');
+interface WrongOffer {
+  readonly name: string;
+  readonly url: string;
+  /** The word that the box has for it. */
+  readonly reason: string;
+}
+
+/** Bundles that no box may take. */
+export function wrongOffers(ground: Ground): WrongOffer[] {
+  const wrong = (name: string, reason: string, url: string) => ({ name, reason, url });
+  const offers = [
+    wrong('foreign', 'signature', offer(ground, 'foreign', {}, generateKeyPairSync('ed25519').privateKey)),
+    wrong('older', 'older', offer(ground, 'older', { version: '0.0.9' })),
+    wrong('same', 'older', offer(ground, 'same', { serial: built().release.serial })),
+    wrong('board', 'board', offer(ground, 'board', { board: 'toaster' })),
+    wrong('short', 'truncated', offer(ground, 'short')),
+  ];
   truncateSync(join(ground.office.files, 'short'), 90_000_000);
-  for (const [url, reason] of [
-    [foreign, 'signature'],
-    [older, 'older'],
-    [same, 'older'],
-    [board, 'board'],
-    [short, 'truncated'],
-  ] as const) {
+  return offers;
+}
+
+async function refuses(ground: Ground, box: Box): Promise<void> {
+  for (const { url, reason } of wrongOffers(ground)) {
     const said = await box.shell(`${command} ${url} --no-restart`, 300);
     assert.match(said, new RegExp(`update refused \\(${reason}\\)`), `${url}: ${said}`);
   }
@@ -122,6 +136,6 @@ export async function cutUpdates(ground: Ground): Promise<string> {
   return whileUpdating(ground, disk, { stick, command: `${command} /dev/sda` });
 }
 
-function spoilSlotB(disk: Disk): void {
+export function spoilSlotB(disk: Disk): void {
   for (let at = 0; at < 100; at += 3) disk.write('root-b', at * 1_048_576, new Uint8Array(1_048_576).fill(at));
 }
