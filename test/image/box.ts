@@ -9,6 +9,14 @@ import type { Street } from './street.ts';
 export const bootSeconds = 600;
 const console0 = 'CONSOLE-READY';
 
+export interface Working {
+  readonly slot: string;
+  /** Seconds after power on by the box's own clock. */
+  readonly at: number;
+  /** Seconds of this machine's processors that the emulation has used: says more than `at` where others use them too. */
+  readonly processorSeconds: number;
+}
+
 export class Box {
   readonly console: Child;
   readonly #monitor: string;
@@ -32,10 +40,10 @@ export class Box {
     return found;
   }
 
-  /** Seconds after power on by the box's own clock, when it says that it does its work. */
-  async works(seconds = bootSeconds): Promise<{ slot: string; at: number }> {
+  /** When it says that it does its work. */
+  async works(seconds = bootSeconds): Promise<Working> {
     const [, slot = '', at = ''] = await this.see(/moat: works in slot ([ab]) at (\d+) s[^\n]*\n/, seconds);
-    return { slot, at: Number(at) };
+    return { slot, at: Number(at), processorSeconds: this.console.processorSeconds() };
   }
 
   /** The box's own key, in base64. */

@@ -1,4 +1,4 @@
-/** The corporate web server. Usage: corp.ts ADDRESS TEXT. `/` is a page, `/large` 256 KiB, `/files/...` what the test put there. */
+/** The corporate web server. Usage: corp.ts ADDRESS TEXT FOLDER. `/` is a page, `/large` 256 KiB, `/files/...` what the test put there. */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { basename, join } from 'node:path';

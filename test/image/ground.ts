@@ -57,8 +57,13 @@ export class Ground {
     }
   }
 
+  /** What a story that failed has left running would keep the next one from its cables. */
+  async powerOff(): Promise<void> {
+    for (const box of this.#boxes.splice(0)) await box.cut();
+  }
+
   async close(): Promise<void> {
-    for (const box of this.#boxes) await box.cut();
+    await this.powerOff();
     await this.office.close();
     await this.street.close();
   }

@@ -11,7 +11,9 @@ import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
 import { manyDamages } from './stories/room.ts';
-import { cutUpdates, goodUpdate, refusals, uselessUpdate } from './stories/updates.ts';
+import { servicesInTheRoot } from './stories/services.ts';
+import { rollbackInTheRoot, updatesInTheRoot } from './stories/update-room.ts';
+import { cutUpdates, updates } from './stories/updates.ts';
 
 const { values } = parseArgs({
   options: {
@@ -40,12 +42,13 @@ function chosenRounds(): Rounds {
 const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'boot by BIOS': (ground) => bootsBy(ground, 'bios'),
   'many damages, without QEMU': manyDamages,
+  'services, without QEMU': servicesInTheRoot,
+  'updates, without QEMU': updatesInTheRoot,
+  'rollback, without QEMU': rollbackInTheRoot,
   'flipped bits': ofRoot,
-  'useless update': uselessUpdate,
-  'good update': goodUpdate,
+  'refused, good and useless updates': updates,
   'damaged data': ofData,
   'cuts while running': whileRunning,
-  'refused updates': refusals,
   'filled data': filled,
   'reset and support': resetAndSupport,
   'cuts in the first start': whileFirstBoot,
@@ -63,16 +66,22 @@ const ground = await Ground.open(join(top, `.runs/image-${process.pid}`), {
   from: Number(values.from),
 });
 let failed = 0;
-const stop = () => void ground.close().then(() => process.exit(130));
+let stopping = false;
+const stop = () => {
+  stopping = true;
+  void ground.close().then(() => process.exit(130));
+};
 process.once('SIGINT', stop).once('SIGTERM', stop);
 console.log(`seed ${seed}, files in ${ground.folder}`);
 for (const [name, story] of Object.entries(stories)) {
   if (values.only !== undefined && !values.only.some((part) => name.includes(part))) continue;
+  if (stopping) break;
   const started = performance.now();
   const result = await story(ground).catch((error: Error) => {
     failed++;
     return `FAILED: ${error.stack}`;
   });
+  await ground.powerOff();
   console.log(`${name} (${Math.round((performance.now() - started) / 1000)} s): ${result}`);
 }
 await ground.close();

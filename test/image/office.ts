@@ -55,6 +55,7 @@ export class Office {
       join(import.meta.dirname, 'corp.ts'),
       corporateAddress,
       page,
+      this.files,
     ]);
     await server.match(/listening/, 20);
   }

@@ -50,5 +50,5 @@ test('where the clock is not ours, no line and no argument moves it', () => {
 
 test('root gives itself up, nobody else tries to', () => {
   assert.deepEqual(chronydArguments(config, '/x', true), ['-d', '-f', '/x/chrony.conf', '-u', '_chrony']);
-  assert.deepEqual(chronydArguments(config, '/x', false), ['-d', '-f', '/x/chrony.conf']);
+  assert.deepEqual(chronydArguments(config, '/x', false), ['-d', '-f', '/x/chrony.conf', '-U']);
 });

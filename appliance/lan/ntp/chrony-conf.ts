@@ -38,11 +38,14 @@ function sourceLine({ host, kind, port, prefer, minPoll, maxPoll }: NtpConfig['s
   return words.join(' ');
 }
 
-/** chronyd's own arguments: in the foreground, log to stderr; `isRoot`: then it gives up root for its user. */
+/**
+ * chronyd's own arguments: in the foreground, log to stderr; `isRoot`: then it gives up root for its user. Otherwise the two
+ * capabilities that it needs are all that it gets, and it is told not to ask for the whole of root.
+ */
 export function chronydArguments(config: NtpConfig, folder: string, isRoot: boolean): string[] {
   const args = ['-d', '-f', `${folder}/${files.conf}`];
   if (!config.steersClock) args.push('-x');
-  if (isRoot) args.push('-u', config.user);
+  args.push(...(isRoot ? ['-u', config.user] : ['-U']));
   if (config.listen.every((address) => familyOf(address) === 4) && onlyLiteral4(config)) args.push('-4');
   return args;
 }

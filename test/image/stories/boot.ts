@@ -11,14 +11,14 @@ const mostMemoryMib = 350;
 export async function bootsBy(ground: Ground, firmware: Firmware): Promise<string> {
   const disk = await ground.newDisk(`boot-${firmware}`, lanServices());
   const { box, publicKey } = await ground.firstStart(disk, `boot-${firmware}`, { firmware });
-  const { at } = await box.works();
+  const { at, processorSeconds } = await box.works();
   await readFromSofa(ground.street);
   assert.equal((await disk.getFile('public-key.txt')).trim(), publicKey, 'the key is on the FAT partition');
   const inside = firmware === 'bios' ? await looksRight(box) : '';
   await box.shell('sync');
   await box.cut();
   ground.season(disk, publicKey);
-  return `tunnel and page on the sofa; up at ${at} s of the box's clock${inside}`;
+  return `tunnel and page on the sofa; up at ${at} s of the box's clock and ${processorSeconds} s of processor${inside}`;
 }
 
 async function looksRight(box: Box): Promise<string> {

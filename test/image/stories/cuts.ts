@@ -21,8 +21,8 @@ export async function whileRunning(ground: Ground): Promise<string> {
     await box.cut();
     box = ground.start(disk, 'cuts-running');
     assert.equal(await box.publicKey(), publicKey, 'the identity is the same');
-    const { slot, at } = await box.works();
-    return `cut ${(wait / 1000).toFixed(1)} s after it worked; next start works in slot ${slot} at ${at} s`;
+    const { slot, at, processorSeconds } = await box.works();
+    return `cut ${(wait / 1000).toFixed(1)} s after it worked; next start works in slot ${slot} at ${at} s (${processorSeconds} s of processor)`;
   });
   await box.cut();
   return said;

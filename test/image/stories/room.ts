@@ -5,14 +5,14 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { must, run } from '../../lab/processes.ts';
-import type { Disk, Partition } from '../disk.ts';
+import { must } from '../../lab/processes.ts';
+import { root, withLoops } from '../chroot.ts';
+import type { Disk } from '../disk.ts';
 import type { Ground } from '../ground.ts';
 
 const mib = 1_048_576;
 const cases = 40;
 const top = join(import.meta.dirname, '../../..');
-const root = join(top, '.build/image/amd64/root');
 const key = 'the one key';
 
 interface Found {
@@ -21,11 +21,6 @@ interface Found {
   readonly key: string | null;
   readonly writable: string;
   readonly filesystem: string;
-}
-
-async function attach(disk: Disk, partition: Partition): Promise<string> {
-  const place = ['--offset', `${disk.offset(partition)}`, '--sizelimit', `${disk.size(partition)}`];
-  return (await must(['losetup', '--find', '--show', ...place, disk.path])).trim();
 }
 
 /** In namespaces of its own. The machine's kernel need not know GPT: /sys says what the box would find there. */
@@ -37,16 +32,12 @@ const script = `
   mount --bind "$1" "$0/run/tree" && exec chroot "$0" /usr/bin/node /run/tree/test/image/mend.ts "$2"`;
 
 /** One start's worth of `prepare.ts`. */
-async function mend(disk: Disk): Promise<Found> {
-  const loops: string[] = [];
-  try {
-    for (const partition of ['data', 'state'] as const) loops.push(await attach(disk, partition));
+function mend(disk: Disk): Promise<Found> {
+  return withLoops(disk, ['data', 'state'], async (loops) => {
     const command = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', script, root, top, key, ...loops];
     const output = await must(command, { timeout: 180_000 });
     return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Found;
-  } finally {
-    for (const loop of loops) await run(['losetup', '--detach', loop]);
-  }
+  });
 }
 
 type Spoil = (disk: Disk, random: (index: number) => number) => void;
