@@ -78,7 +78,7 @@ export async function killed(bench: Bench, times: number, say: (line: string) =>
   let checked = 0;
   for (let i = 0; i < times; i += 1) {
     const before = acks.length;
-    await until('clients are served', 20, () => acks.length > before + 20);
+    await until('clients are served', 60, () => acks.length > before + 20);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 120));
     await service.kill();
     const seen = acks.splice(0);

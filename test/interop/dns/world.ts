@@ -123,9 +123,16 @@ export class World {
     clearTimeout(forced);
   }
 
+  /** Whoever is still in it was started by what we started, and holds our pipes: chronyd, which faketime leaves behind. */
+  async #remove(host: HostName): Promise<void> {
+    const { stdout } = await run(['ip', 'netns', 'pids', this.namespace(host)]);
+    for (const pid of stdout.split('\n').filter((line) => line !== '')) await run(['kill', '-KILL', pid]);
+    await run(['ip', 'netns', 'delete', this.namespace(host)]);
+  }
+
   async destroy(): Promise<void> {
     await Promise.all([...this.#children].map((child) => this.stop(child)));
-    for (const host of ['corp', 'home', 'pc'] as const) await run(['ip', 'netns', 'delete', this.namespace(host)]);
+    for (const host of ['corp', 'home', 'pc'] as const) await this.#remove(host);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

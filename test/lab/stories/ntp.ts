@@ -1,4 +1,4 @@
-import { parseSources } from '../../../appliance/lan/ntp/tracking.ts';
+import { apart } from '../../interop/ntp/estimates.ts';
 import { House, until } from '../lan-house.ts';
 import { formatMs } from '../measures.ts';
 import type { Moat } from '../moat.ts';
@@ -49,20 +49,16 @@ async function play(house: House, step: Step): Promise<void> {
   });
 }
 
-/** The client has both for sources, ours and the company's own clock through the tunnel, and compares. */
+/** The client has both for sources: ours, and the company's own clock through the tunnel. */
 async function agrees(house: House): Promise<string> {
   const poll = 'iburst minpoll 0 maxpoll 0';
   const ask = house.startChronyd(house.lab.pc, [`server ${moatLan.v4} ${poll}`, `server ${corp.v4} ${poll}`]);
   let difference = Number.NaN;
-  const enough = 0o77; // six answers in a row of each
-  await until('both clocks heard', 30_000, async () => {
-    const { stdout } = await house.lab.pc.run([...ask, 'sources']);
-    const sources = parseSources(stdout);
-    const [ours, theirs] = [moatLan.v4, corp.v4].map((name) => sources.find((source) => source.name === name));
-    difference = Math.abs((ours?.offset ?? Number.NaN) - (theirs?.offset ?? Number.NaN));
-    return [ours, theirs].every((source) => (source?.reach ?? 0) >= enough);
-  });
-  expect(difference < toleranceSeconds, 'less than 1 ms', difference);
+  await until('both clocks heard, and alike', 30_000, async () => {
+    const { stdout } = await house.lab.pc.run([...ask, 'sourcestats']);
+    difference = apart(stdout, moatLan.v4, corp.v4) ?? Number.NaN;
+    return difference < toleranceSeconds;
+  }).catch((error: unknown) => expect(false, 'less than 1 ms', { difference, error }));
   return `${(difference * 1e6).toFixed(0)} us apart`;
 }
 

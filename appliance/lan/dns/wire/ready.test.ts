@@ -9,6 +9,7 @@ import { compile } from './compiled.ts';
 import { decodeMessage } from './message.ts';
 import { nameFromText } from './name.ts';
 import { Flag, Type } from './numbers.ts';
+import { limitOctets, ReadyAnswers } from './ready.ts';
 
 const zone = zoneOf('corp.example', 1, [
   record('www.corp.example', 'A', '10.0.0.1'),
@@ -130,4 +131,25 @@ test('questions that nobody repeats, and garbage, cost bounded memory and give n
     }),
   );
   for (let end = 0; end < last.length; end += 1) assert.equal(quick(front, last.subarray(0, end)), undefined);
+});
+
+test('two names with one hash have an answer each', () => {
+  const front = new Front(new AnswerCache(1_000_000), tables());
+  const [one, other] = ['tfuexlte', 'cdcpwseh'].map((label) => ask(`${label}.corp.example`, Type.A));
+  assert.ok(one && other);
+  slow(front, one);
+  assert.ok(quick(front, one));
+  assert.equal(quick(front, other), undefined);
+});
+
+test('large answers are forgotten before they are too many', () => {
+  const ready = new ReadyAnswers();
+  const compiled = { bytes: Buffer.alloc(1200), ttlOffsets: [], rcode: 0 };
+  const origin = { compiled, storedAt: 0, expiresAt: Number.POSITIVE_INFINITY, used: true };
+  for (let i = 0; i < 10_000; i += 1) {
+    ready.put(ask(`n${i}.example`, Type.A), Buffer.alloc(1200), origin, 0);
+    assert.ok(ready.octets <= limitOctets);
+  }
+  ready.clear();
+  assert.equal(ready.octets, 0);
 });

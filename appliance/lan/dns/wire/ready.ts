@@ -24,7 +24,7 @@ interface Ready {
 
 /** Four places for each set of hashes: of 3000 questions in turn, more than a house ever has, 3 in 100 find theirs taken. */
 const [ways, sets] = [4, 2048] as const;
-const limitOctets = 3 * 1024 * 1024;
+export const limitOctets = 3 * 1024 * 1024;
 /** Behind the name: type, class, and an OPT record without options. What is longer (cookies) no two askers share. */
 const tailOctets = 4 + 11;
 /** What an entry costs besides its octets; measured on Node 24, rounded up. */
@@ -49,6 +49,11 @@ export class ReadyAnswers {
   /** Where room is made next: by place, which is to say at random. */
   #hand = 0;
   #turn = 0;
+
+  /** What is kept takes so much. */
+  get octets(): number {
+    return this.#octets;
+  }
 
   clear(): void {
     this.#places.fill(undefined);

@@ -36,6 +36,12 @@ test('NSEC: names in canonical order, gaps between them, the last one closing th
   ];
   for (const [name, type, expected] of cases) assert.deepEqual(proofs(zone, name, type), expected, name);
   assert.deepEqual(proofs(zone, 'b.example', Type.A, false), [], 'only for those who ask');
+  const nul = zoneOf(
+    'corp',
+    1,
+    ['corp', 'a.corp', 'b.a.corp', 'a\\000.corp'].map((name) => record(name, 'NSEC', 'x')),
+  );
+  assert.equal(proofs(nul, '\\001.a.corp')[0], 'a.corp.', 'what is below a name comes before its longer neighbours');
 });
 
 test('NSEC: what a wildcard stood in for, an empty name, a delegation without keys', () => {
