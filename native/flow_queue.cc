@@ -70,7 +70,7 @@ void FlowQueue::Add(std::span<uint8_t> octets, const IpView& view, const Offload
     flow.deficit = kQuantum;
     Append(new_, flowIndex);
   }
-  if (octets_ > kMostOctets) DropFromLongest();
+  while (octets_ > kMostOctets) DropFromLongest();
 }
 
 uint32_t FlowQueue::Pop(Flow& flow) noexcept {
@@ -94,11 +94,11 @@ void FlowQueue::Lose(uint32_t packet) noexcept {
   Free(packet);
 }
 
-/** From the front, so that the sender hears of it soonest. */
+/** From the front, so that the sender hears of it soonest; not more than one turn of the flow at once. */
 void FlowQueue::DropFromLongest() noexcept {
   Flow& longest = *std::max_element(flows_.begin(), flows_.end(), [](const Flow& a, const Flow& b) { return a.octets < b.octets; });
-  const size_t goal = longest.octets / 2;
-  for (size_t i = 0; i < kDropBatch && longest.octets > goal; i += 1) Lose(Pop(longest));
+  const size_t before = longest.octets;
+  for (size_t i = 0; i < kDropBatch && before - longest.octets < size_t{kQuantum}; i += 1) Lose(Pop(longest));
 }
 
 /** The flow's next packet that CoDel lets pass; kNone: the flow has none. */

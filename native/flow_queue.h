@@ -24,8 +24,8 @@ namespace moat {
 class FlowQueue {
  public:
   static constexpr size_t kFlows = 256, kMostPackets = 8192;
-  /** Two milliseconds at 8 Gbit/s. */
-  static constexpr size_t kMostOctets = 2 << 20;
+  /** The window of one TCP connection over such a tunnel, about; CoDel takes care of what stands in it for long. */
+  static constexpr size_t kMostOctets = 4 << 20;
   /** A quarter of a super-packet: what is sparse is less. */
   static constexpr int32_t kQuantum = 16 << 10;
   /** The longest packet that is read. */
@@ -58,7 +58,7 @@ class FlowQueue {
   /** So many packets and no more are taken off the longest queue at once (RFC 8290 4.1.3): finding it is what costs. */
   static constexpr size_t kDropBatch = 64;
   /** While more small packets come than fit one block, another begins; a long packet needs the half of one. */
-  static constexpr size_t kBlockLength = 2 * kLongest, kBlocks = 48;
+  static constexpr size_t kBlockLength = 2 * kLongest, kBlocks = 72;
 
   struct Flow {
     uint32_t head = kNone, tail = kNone;

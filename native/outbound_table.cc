@@ -17,7 +17,6 @@ OutboundSa* FindSpi(const std::vector<std::unique_ptr<OutboundSa>>& sas, uint32_
 void OutboundTable::MakeActive(Tunnel& tunnel, OutboundSa* sa) {
   OutboundSa* before = tunnel.active;
   if (before == sa) return;
-  last_ = {};
   tunnel.active = sa;
   if (sa != nullptr) sa->record->active = true;
   if (sa != nullptr) StopWaiting(tunnel, *sa);
@@ -77,15 +76,7 @@ void OutboundTable::Remove(uint32_t tunnel, uint32_t spi) {
   if (found->second.sas.empty()) tunnels_.erase(found);
 }
 
-OutboundSa* OutboundTable::Find(const IpView& view) noexcept {
-  const uint32_t ports = uint32_t{view.sourcePort} << 16 | view.destinationPort;
-  const bool same = last_.sa != nullptr && last_.ports == ports && last_.protocol == view.protocol && last_.hasPorts == view.hasPorts &&
-                    last_.destination == view.destination && last_.source == view.source;
-  if (!same) last_ = {view.source, view.destination, ports, view.protocol, view.hasPorts, LookUp(view)};
-  return last_.sa;
-}
-
-OutboundSa* OutboundTable::LookUp(const IpView& view) const noexcept {
+OutboundSa* OutboundTable::Find(const IpView& view) const noexcept {
   OutboundSa* chosen = nullptr;
   routes_.Find(view.destination, [&](uint32_t id) {
     OutboundSa* sa = tunnels_.find(id)->second.active;

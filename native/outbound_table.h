@@ -23,7 +23,7 @@ class OutboundTable {
   void Remove(uint32_t tunnel, uint32_t spi);
 
   /** The active SA whose selectors cover the packet, the narrowest remote prefix first; null: none. */
-  OutboundSa* Find(const IpView& view) noexcept;
+  OutboundSa* Find(const IpView& view) const noexcept;
 
   /** Null: none. */
   OutboundSa* Active(uint32_t tunnel) const noexcept;
@@ -46,7 +46,6 @@ class OutboundTable {
     OutboundSa* active = nullptr;
   };
 
-  OutboundSa* LookUp(const IpView& view) const noexcept;
   void MakeActive(Tunnel& tunnel, OutboundSa* sa);
   /** Older SAs that still wait have been overtaken: they must not displace `sa` later. */
   void StopWaiting(const Tunnel& tunnel, const OutboundSa& sa);
@@ -60,16 +59,6 @@ class OutboundTable {
     uint32_t spi;
   };
   std::vector<Waiting> waiting_;
-  /** The last answer, until an SA becomes active or stops being: packets come in runs of one flow. */
-  struct Answer {
-    Address source;
-    Address destination;
-    uint32_t ports = 0;
-    uint8_t protocol = 0;
-    bool hasPorts = false;
-    OutboundSa* sa = nullptr;
-  };
-  Answer last_;
 };
 
 }  // namespace moat

@@ -44,7 +44,7 @@ std::unique_ptr<OutboundSa> Make(const Wish& wish) {
   return MakeOutboundSa(settings);
 }
 
-uint32_t SpiFor(OutboundTable& table, const char* destination) {
+uint32_t SpiFor(const OutboundTable& table, const char* destination) {
   IpView view;
   EXPECT(ParseAddress(destination, view.destination));
   EXPECT(ParseAddress(view.destination.family == 4 ? "172.16.0.1" : "fd00::1", view.source));

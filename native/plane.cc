@@ -3,6 +3,9 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -22,8 +25,30 @@ constexpr size_t kCommandsPerTurn = 32;
 constexpr int kMaxEpollEvents = 16;
 constexpr int kTickMs = 1000;
 
+/**
+ * The thread's share of the processor stays what it is, but it gets it in slices of half a millisecond instead of three, and so its turn
+ * earlier when a packet wakes it (Linux 6.12; older kernels ignore it, sched_setattr(2)).
+ */
+constexpr uint64_t kSliceNs = 500'000;
+
+/** `sched_attr` of sched_setattr(2), whose own header does not go together with the C library's. */
+struct SchedulingAttributes {
+  uint32_t size = sizeof(SchedulingAttributes);
+  uint32_t policy = SCHED_OTHER;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t runtimeNs = 0;
+  uint64_t deadlineNs = 0;
+  uint64_t periodNs = 0;
+};
+
 void PrepareThread() noexcept {
   pthread_setname_np(pthread_self(), "moat-plane");
+  SchedulingAttributes attributes;
+  attributes.nice = getpriority(PRIO_PROCESS, 0);
+  attributes.runtimeNs = kSliceNs;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
   // Pauses of tens of microseconds must not become a hundred; the unit is nanoseconds.
   prctl(PR_SET_TIMERSLACK, 1000);
 }

@@ -85,7 +85,8 @@ export class ServiceRunner {
   }
 
   /** Null when it does not run or does not answer in time. */
-  async describe(timeoutMs = 1000): Promise<unknown> {
+  /** Ten thousand boxes take a second to describe. */
+  async describe(timeoutMs = 5000): Promise<unknown> {
     return this.#ask('describe', timeoutMs).catch(() => null);
   }
 

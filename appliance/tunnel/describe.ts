@@ -7,6 +7,9 @@ import type { Standing } from './standing.ts';
 import { type TunnelStatus, tunnelStatus } from './status.ts';
 import { trafficOf } from './traffic.ts';
 
+/** Of a portal with thousands of boxes nobody reads more; what each carries stands with its peer. */
+const mostSasShown = 1000;
+
 /** The parts that know something. */
 export interface Parts {
   readonly now: number;
@@ -39,7 +42,7 @@ export function describeTunnel({ now, config, endpoint, dataplane, calls, standi
       ike: ikeByPeer.get(peer.name) ?? null,
     })),
     dataplane: dataplane?.counters() ?? null,
-    securityAssociations: sas,
+    securityAssociations: sas.length > mostSasShown ? [] : sas,
     ikeDrops: endpoint.counters(),
   });
 }

@@ -18,6 +18,7 @@ export interface TunnelStatus {
   readonly problems: readonly string[];
   readonly peers: readonly PeerStatus[];
   readonly dataplane: Counters | null;
+  /** None when there are more than a thousand. */
   readonly securityAssociations: readonly SaStats[];
   /** IKE messages dropped, by reason. */
   readonly ikeDrops: Readonly<Record<string, number>>;

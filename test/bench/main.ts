@@ -91,7 +91,7 @@ program
   .command('instructions')
   .description('instructions of each piece of the packet path, against the baseline: what a busy machine cannot change')
   .option('--write', 'make them the baseline', false)
-  .action(async (options: InstructionOptions) => console.log(asText(await instructions(options))));
+  .action((options: InstructionOptions) => instructions(options));
 program
   .command('fleet')
   .description("the portal's memory with ten thousand boxes")

@@ -1,7 +1,7 @@
 /**
  * `npm run test:interop [-- RING...] [--only TEXT] [--json] [--list]`: other people's implementations. Rings: ike (two strongSwans), dhcp,
- * dns, ntp; all when none is named. What they need is built on the way, into `.build/`. `--only`, `--json` and `--list` are the ike
- * ring's. Each ring prints a line a case as it goes; exit code 1 if anything failed.
+ * dns, ntp; all when none is named, `ike` alone with `--only`: there any part of a case's name, elsewhere the name of a step. What they
+ * need is built on the way, into `.build/`. Each ring prints a line a case as it goes; exit code 1 if anything failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,16 +22,16 @@ if (unknown !== undefined) {
   console.error(`moat interop: there is no ring '${unknown}': ${rings.join(', ')}`);
   process.exit(2);
 }
-const narrowed = values.only !== undefined || values.json || values.list;
-const chosen: readonly Ring[] = positionals.length > 0 ? (positionals as Ring[]) : narrowed ? ['ike'] : rings;
+const unnamed: readonly Ring[] = values.only === undefined ? rings : ['ike'];
+const chosen = positionals.length > 0 ? (positionals as Ring[]) : unnamed;
 
 const say = (line: string) => console.error(`moat interop: ${line}`);
 
-function wordsFor(ring: Ring): string[] {
-  if (ring !== 'ike') return [];
-  const only = values.only === undefined ? [] : ['--only', values.only];
-  return [...only, ...(values.json ? ['--json'] : []), ...(values.list ? ['--list'] : [])];
-}
+const words = [
+  ...(values.only === undefined ? [] : ['--only', values.only]),
+  ...(values.json ? ['--json'] : []),
+  ...(values.list ? ['--list'] : []),
+];
 
 async function play(ring: Ring): Promise<boolean> {
   if (ring === 'ike' && !values.list) {
@@ -43,7 +43,7 @@ async function play(ring: Ring): Promise<boolean> {
   say(`${ring} begins`);
   const began = performance.now();
   const script = fileURLToPath(new URL(`${ring}/main.ts`, import.meta.url));
-  const child = spawn(process.execPath, [script, ...wordsFor(ring)], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [script, ...words], { stdio: 'inherit' });
   const [code] = (await once(child, 'exit')) as [number | null];
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   say(`${ring} ${code === 0 ? 'passed' : `FAILED with ${code}`} after ${seconds} s`);

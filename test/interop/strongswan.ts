@@ -123,5 +123,6 @@ mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/layers/upper,workdir=$2/lay
 mount --rbind /dev "$2/root/dev"
 mount -t proc proc "$2/root/proc"
 mount -t tmpfs tmpfs "$2/root/run"
-exec chroot "$2/root" /usr/sbin/charon-systemd
+# Its own flush_line does nothing for stdout.
+exec chroot "$2/root" stdbuf -oL /usr/sbin/charon-systemd
 `;

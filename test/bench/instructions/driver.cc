@@ -40,6 +40,7 @@ void Seal(size_t length, uint64_t count, bool open) {
   kept = buffer[0];
 }
 
+/// Each packet is for another tunnel than the one before, unless there is only one.
 void LookUp(uint32_t tunnels, uint64_t count) {
   OutboundTable table;
   const std::vector<uint8_t> key(36, 3);

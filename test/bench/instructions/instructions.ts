@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { must, run } from '../../lab/processes.ts';
-import type { TitledTable } from '../report.ts';
+import { asText, type TitledTable } from '../report.ts';
 
 /** Instructions of one operation, by its name. */
 export type Counts = Readonly<Record<string, number>>;
@@ -44,19 +44,19 @@ export interface InstructionOptions {
  * Counts instructions under valgrind, which every processor and every load leaves as they are.
  * @throws {Error} when an operation got dearer than the baseline of the same tools by more than 5 %.
  */
-export async function instructions({ write }: InstructionOptions): Promise<TitledTable> {
+export async function instructions({ write }: InstructionOptions): Promise<void> {
   await must(['make', '-s', '-C', here('.')], { timeout: 600_000 });
   const tools = await toolsOf();
   const baselines = readBaselines();
   const counted = await countAll();
   if (write) writeBaselines({ ...baselines, [tools]: counted });
   const judged = judge(counted, baselines[tools]);
+  console.log(asText(table(judged, tools)));
   const dearer = judged.filter(({ verdict }) => verdict === 'dearer');
   if (dearer.length > 0 && !write) {
     const list = dearer.map(({ name, counted: now, baseline }) => `${name}: ${now} instead of ${baseline}`);
     throw new Error(`the packet path got dearer (instructions): ${list.join(', ')}; if it must: --write`);
   }
-  return table(judged, tools);
 }
 
 function table(judged: readonly Judged[], tools: string): TitledTable {

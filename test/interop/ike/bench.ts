@@ -37,7 +37,7 @@ export interface Amendment {
 }
 
 /** Addresses on the loopback interfaces of both ends: each row has a network of its own behind strongSwan. */
-const behindMoat = { network: '10.90.0.0/24', address: '10.90.0.1' };
+export const behindMoat = { network: '10.90.0.0/24', address: '10.90.0.1' };
 export const behindSwan = (row: number) => ({ network: `10.91.${row}.0/24`, address: `10.91.${row}.1` });
 
 export const moatId = 'moat.example';
@@ -48,7 +48,7 @@ export class Bench {
   readonly lab: World;
   readonly role: Role;
   readonly setup: Setup;
-  readonly #recipe: RootRecipe;
+  readonly recipe: RootRecipe;
   readonly #keys: Keys = { moat: newEd25519(), swan: newEd25519() };
   #amendment: Amendment = {};
   #moat: Moat | null = null;
@@ -58,7 +58,7 @@ export class Bench {
     this.lab = lab;
     this.role = role;
     this.setup = setup;
-    this.#recipe = recipe;
+    this.recipe = recipe;
   }
 
   /** Builds the world and both ends, and has all agreements made. */
@@ -98,12 +98,12 @@ export class Bench {
   }
 
   async startMoat(): Promise<void> {
-    this.#moat = await Moat.start(this.moatHost, { config: this.#moatConfig() });
+    this.#moat = await Moat.start(this.moatHost, { config: this.config() });
   }
 
   async startSwan(): Promise<void> {
     const { daemon } = this.setup;
-    this.#swan = await StrongSwan.start(this.swanHost, this.#allConnections(), { ...daemon, recipe: this.#recipe });
+    this.#swan = await StrongSwan.start(this.swanHost, this.connections(), { ...daemon, recipe: this.recipe });
   }
 
   /** Who calls does so, as often as it takes; all are up afterwards. */
@@ -128,7 +128,8 @@ export class Bench {
     return (host === 'moat') === (this.role === 'called') ? moatDirect.v4 : portal.v4;
   }
 
-  #moatConfig(): MoatConfig {
+  /** Ours; `wishes` and `peer` for what a case wants besides. */
+  config(wishes: object = {}, peer: object = {}): MoatConfig {
     const keys = this.#keys;
     const { identity, moat } = this.#amendment;
     const home = this.role === 'called';
@@ -151,11 +152,14 @@ export class Bench {
             : { publicKey: keys.swan.publicKey }),
         ...row.moat,
         ...moat,
+        ...peer,
       })),
+      ...wishes,
     };
   }
 
-  #allConnections(): Record<string, Connection> {
+  /** Theirs. */
+  connections(): Record<string, Connection> {
     return Object.fromEntries(this.setup.rows.map((row, i) => [row.name, this.#connection(row, i + 1)]));
   }
 

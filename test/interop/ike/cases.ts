@@ -5,6 +5,7 @@ import { givenCases, severalCases, takenCases } from './given.ts';
 import { childlessCases, deleteCases, rekeyCases } from './life.ts';
 import { fragmentCases, moveCases, restartCases } from './path.ts';
 import { certificateCases, ppkCases } from './proofs.ts';
+import { redirectCases } from './redirects.ts';
 
 export type Version = '5.9.8' | '6.1.0';
 
@@ -30,6 +31,7 @@ export function casesFor(version: Version, role: Role): Case[] {
     ...givenCases,
     ...severalCases,
     ...deleteCases,
+    ...redirectCases,
     ...moveCases,
     ...restartCases,
     ...fragmentCases(version),

@@ -1,4 +1,4 @@
-/** What one end gives the other beside keys: addresses and DNS (RFC 7296 2.19), several child SAs, another gateway (RFC 5685). */
+/** What one end gives the other beside keys: addresses and DNS (RFC 7296 2.19), several child SAs. */
 import { sleep } from '../../lab/processes.ts';
 import { expect } from '../../lab/story.ts';
 import type { Bench, Setup } from './bench.ts';
@@ -68,9 +68,7 @@ const several: Setup = {
   ],
 };
 
-const elsewhere = '192.0.2.250';
-
-/** A child SA for each of our policies, narrowed by strongSwan from the one that it has; then it sends us away. */
+/** A child SA for each of our policies, narrowed by strongSwan from the one that it has. */
 export const severalCases: readonly Case[] = [
   {
     name: 'several',
@@ -83,18 +81,6 @@ export const severalCases: readonly Case[] = [
       });
       expect(remote.toSorted().join() === '10.91.1.0/24[17/53],10.91.1.0/24[6]', 'a child for each', remote);
       return remote.join(' and ');
-    },
-  },
-  {
-    name: 'redirect',
-    roles: ['called'],
-    setup: several,
-    play: async (bench) => {
-      await bench.swan.swanctl('--redirect', '--ike', 'several', '--gateway', elsewhere);
-      await until(bench, (sas) => (sas.length === 0 ? true : null));
-      const { ike } = await bench.moat.peer();
-      expect(ike === null || ike.path.remote.address === elsewhere, 'we call elsewhere', ike);
-      return `gone, and calling ${elsewhere}`;
     },
   },
 ];
