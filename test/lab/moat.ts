@@ -18,6 +18,8 @@ export interface MoatOptions {
   /** Runs before moat, in the same mount namespace of its own: to take something from it. */
   readonly spoil?: string;
   readonly logLevel?: string;
+  /** Of an earlier run, with what it has compiled and confirmed; a fresh one when not given. */
+  readonly stateDirectory?: string;
 }
 
 let instances = 0;
@@ -44,10 +46,11 @@ export class Moat {
     const file = join(folder, 'config.json');
     writeFileSync(file, JSON.stringify(options.config, null, 2), { mode: 0o600 });
     const level = options.logLevel ? ['--log-level', options.logLevel] : [];
-    const command = [moatProgram, 'run', '--config', file, '--state', join(folder, 'state'), ...level];
+    const state = options.stateDirectory ?? join(folder, 'state');
+    const command = [moatProgram, 'run', '--config', file, '--state', state, ...level];
     const spoiled = ['unshare', '--mount', 'sh', '-ec', `${options.spoil}\nexec "$@"`, 'sh', ...command];
     const process = host.start('moat', options.spoil ? spoiled : command);
-    const moat = new Moat(host, process, file, join(folder, 'state'));
+    const moat = new Moat(host, process, file, state);
     await moat.#answering();
     return moat;
   }

@@ -42,11 +42,15 @@ export const story: Story = {
 };
 
 async function started(lab: World, step: Step, config: MoatConfig): Promise<Moat> {
-  await (await Moat.start(lab.moat, { config })).stop(); // compiled now: a box does so once in its life
+  // Compiled now, whole, and kept: a box does so once in its life. What is compiled anew holds its compiler in memory.
+  const first = await Moat.start(lab.moat, { config });
+  await first.up(30_000);
+  await first.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+  await first.stop();
   let home: Moat | undefined;
   await step('from the start to the tunnel up: below 3 s', async () => {
     const began = performance.now();
-    home = await Moat.start(lab.moat, { config });
+    home = await Moat.start(lab.moat, { config, stateDirectory: first.stateDirectory });
     await home.up();
     const took = performance.now() - began;
     expect(took < 3000, 'below 3 s', took);
