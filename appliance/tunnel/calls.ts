@@ -53,6 +53,17 @@ export class Calls {
     });
   }
 
+  /** Who has several addresses and has not been heard at the one that is being called, for as long as that is waited for. */
+  overdue(now: number): string[] {
+    return [...this.#calls].flatMap(([peer, { state }]) =>
+      state.name === 'calling' && state.until <= now ? peer : [],
+    );
+  }
+
+  heard(peer: string, env: Env): void {
+    this.#step(peer, { kind: 'heard' }, env);
+  }
+
   established(peer: string, env: Env): void {
     this.#step(peer, { kind: 'established' }, env);
   }

@@ -55,3 +55,21 @@ test('waking too early does nothing', () => {
   const waiting: HomeState = { name: 'waiting', until: 50, attempt: 3, last: null };
   assert.deepEqual(play(waiting, 49, { kind: 'wake' }), { state: waiting, effects: [] });
 });
+
+test('where there are several addresses, one that says nothing is given up soon, later in each further round', () => {
+  let state = startHome(0);
+  let now = 0;
+  const patience = Array.from({ length: 6 }, () => {
+    now = wakeAt(state);
+    state = play(state, now, { kind: 'wake' }, 2).state;
+    const given = wakeAt(state) - now;
+    state = play(state, wakeAt(state), lost('noAnswer'), 2).state;
+    return given;
+  });
+  assert.deepEqual(patience, [2000, 2000, 4000, 4000, 8000, 8000]);
+});
+
+test('one that has answered is left to IKE', () => {
+  const { state } = play(startHome(0), 0, { kind: 'wake' }, 2);
+  assert.equal(wakeAt(play(state, 1, { kind: 'heard' }, 2).state), Number.POSITIVE_INFINITY);
+});

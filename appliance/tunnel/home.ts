@@ -6,8 +6,9 @@
  *        ^                 |
  *        +---- failed -----+   next address, back-off; redirected: still calling, but elsewhere
  *
- * While `calling`, IKE does the retransmissions; `failed` is its last word. The addresses of a peer are tried in turn;
- * only after a whole round without success does the pause grow. A pause is jittered so that thousands of boxes do
+ * While `calling`, IKE does the retransmissions; `failed` is its last word. The addresses of a peer are tried in turn, and where there are
+ * several, one that says nothing at all is not waited for: two seconds in the first round, twice as long in each further one, for a line may
+ * be slow. Only after a whole round without success does the pause grow. A pause is jittered so that thousands of boxes do
  * not come back in the same second after a power cut.
  */
 import type { Failure } from '../ike/api.ts';
@@ -15,7 +16,14 @@ import type { Env } from '../lib/env.ts';
 
 export type HomeState =
   | { readonly name: 'waiting'; readonly until: number; readonly attempt: number; readonly last: LastFailure | null }
-  | { readonly name: 'calling'; readonly since: number; readonly attempt: number; readonly last: LastFailure | null }
+  | {
+      readonly name: 'calling';
+      readonly since: number;
+      /** When the address is given up if it has said nothing; infinite where there is no other. */
+      readonly until: number;
+      readonly attempt: number;
+      readonly last: LastFailure | null;
+    }
   | { readonly name: 'up'; readonly since: number };
 
 export interface LastFailure {
@@ -26,6 +34,8 @@ export interface LastFailure {
 
 export type HomeEvent =
   | { readonly kind: 'wake' }
+  /** The address that is being called has answered something: from now on IKE has the last word. */
+  | { readonly kind: 'heard' }
   | { readonly kind: 'established' }
   /** The peer has sent us to another gateway, which is called now. */
   | { readonly kind: 'redirected' }
@@ -38,6 +48,7 @@ export interface HomeEffect {
   readonly addressIndex: number;
 }
 
+const firstPatienceMs = 2000;
 const firstPauseMs = 1000;
 const longestPauseMs = 60_000;
 /** The other side has answered and said no: asking every second would only fill its log. */
@@ -60,7 +71,7 @@ export function startHome(now: number): HomeState {
 }
 
 export function wakeAt(state: HomeState): number {
-  return state.name === 'waiting' ? state.until : Number.POSITIVE_INFINITY;
+  return state.name === 'up' ? Number.POSITIVE_INFINITY : state.until;
 }
 
 export function step(
@@ -70,11 +81,16 @@ export function step(
   env: Env,
 ): { state: HomeState; effects: readonly HomeEffect[] } {
   switch (event.kind) {
+    case 'heard':
+      return { state: state.name === 'calling' ? { ...state, until: Number.POSITIVE_INFINITY } : state, effects: [] };
     case 'established':
       return { state: { name: 'up', since: env.now }, effects: [] };
     case 'redirected': {
       const { attempt, last } = state.name === 'up' ? { attempt: 1, last: null } : state;
-      return { state: { name: 'calling', since: env.now, attempt, last }, effects: [] };
+      return {
+        state: { name: 'calling', since: env.now, until: Number.POSITIVE_INFINITY, attempt, last },
+        effects: [],
+      };
     }
     case 'lost': {
       const attempt = state.name === 'up' ? 0 : state.attempt;
@@ -85,12 +101,17 @@ export function step(
     case 'wake': {
       if (state.name !== 'waiting' || env.now < state.until) return { state, effects: [] };
       const { attempt, last } = state;
+      const until = env.now + patienceMs(attempt, addressCount);
       return {
-        state: { name: 'calling', since: env.now, attempt: attempt + 1, last },
+        state: { name: 'calling', since: env.now, until, attempt: attempt + 1, last },
         effects: [{ kind: 'call', addressIndex: attempt % addressCount }],
       };
     }
   }
+}
+
+function patienceMs(attempt: number, addressCount: number): number {
+  return addressCount === 1 ? Number.POSITIVE_INFINITY : doubled(firstPatienceMs, Math.floor(attempt / addressCount));
 }
 
 /** Milliseconds until the next call; `attempt` calls have failed in a row. */

@@ -259,9 +259,27 @@ export class TunnelService {
   #wake(): void {
     if (this.#dataplane === null) return;
     if (!this.#stopping) {
+      this.#giveUpTheSilent();
       for (const call of this.#calls.due(this.#env())) void this.#call(call.peer, call.address);
     }
     this.#step({ kind: 'wake' });
+  }
+
+  /** An address that says nothing is not waited for where there is another; IKE goes on with it until that one is called. */
+  #giveUpTheSilent(): void {
+    const env = this.#env();
+    const overdue = this.#calls.overdue(env.now);
+    if (overdue.length === 0) return;
+    const silent = new Set(
+      this.#endpoint
+        .status(env.now)
+        .flatMap(({ peer, state }) => (state === 'initSent' || state === 'resumeSent' ? (peer ?? []) : [])),
+    );
+    for (const peer of overdue) {
+      if (silent.has(peer))
+        this.#lost(peer, 'noAnswer', 'nothing came back from this address, so the next one is called', null);
+      else this.#calls.heard(peer, env);
+    }
   }
 
   #arm(): void {

@@ -42,7 +42,7 @@ function statusOf(change: Partial<PeerFacts>) {
 }
 
 test('a home is up when its peers have a child SA, and not before', () => {
-  const calling: HomeState = { name: 'calling', since: 0, attempt: 1, last: null };
+  const calling: HomeState = { name: 'calling', since: 0, until: 2000, attempt: 1, last: null };
   assert.equal(statusOf({ call: calling }).state, 'connecting');
   assert.equal(statusOf({ call: calling, ike: childless }).state, 'connecting');
   assert.equal(statusOf({ call: { name: 'up', since: 0 }, ike: withChild }).state, 'up');

@@ -18,6 +18,7 @@ export const story: Story = {
     await wrongConfiguration(lab, step);
     await wrongKeys(lab, step);
     await silentPortal(lab, step);
+    await deadAddress(lab, step);
     await refusingPortal(lab, step);
     await noTun(lab, step);
     await portInUse(lab, step);
@@ -102,6 +103,27 @@ async function silentPortal(lab: World, step: Step): Promise<void> {
     return `${failedAttempts} tries, next in ${retryInSeconds} s; up after ${formatMs(performance.now() - began)}`;
   });
   await Promise.all([home.stop(), portal.stop()]);
+}
+
+/** Nobody has the first of the portal's addresses, and nobody says so. */
+async function deadAddress(lab: World, step: Step): Promise<void> {
+  const credentials = newCredentials();
+  const portal = await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
+  // In the network between internet and portal, and nobody answers for it.
+  const dead = '198.51.100.77';
+  await step("the first of the portal's addresses is dead: the next one is called without waiting for it", async () => {
+    const began = performance.now();
+    const addresses = [dead, lab.addresses.portal.v4];
+    const home = await Moat.start(lab.moat, { config: homeConfig(lab, credentials, { peer: { addresses } }) });
+    await home.up(30_000);
+    const called = [...home.log.matchAll(/"address":"([\d.]+)","msg":"calling"/g)]
+      .map(([, address]) => address)
+      .slice(-2);
+    expect(called.join() === addresses.join(), addresses.join(), called);
+    await home.stop();
+    return `up after ${formatMs(performance.now() - began)}`;
+  });
+  await portal.stop();
 }
 
 async function refusingPortal(lab: World, step: Step): Promise<void> {
