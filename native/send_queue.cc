@@ -88,7 +88,7 @@ void SendQueue::Commit(const SendLane& lane, const Envelope& envelope) noexcept 
     block.taken = false;
     return;
   }
-  if (count_ == kMessages || octets_ >= kFlushOctets) Flush();
+  if (count_ >= kFlushMessages || octets_ >= kFlushOctets) Flush();
   block.taken = false;
   if (count_ == kMessages) return counters_.Count(Drop::kQueueFull);
   block.message = static_cast<uint32_t>(count_);
@@ -163,7 +163,8 @@ size_t SendQueue::SendFrom(size_t first, size_t end) noexcept {
     Message& failed = messages_[first];
     // EIO: this interface has no checksum offload, which cutting needs.
     if (errno == EIO && failed.count > 1) segmentation_ = false;
-    if (failed.count == 1 || errno == ENOBUFS) {
+    // ENOBUFS of a long message: the buffer's bound was met in the middle of it. Piece by piece it is met before one, and nothing is lost.
+    if (failed.count == 1) {
       Failed(failed, failed.length, errno);
     } else if (!SendEach(failed)) {
       blocked_ = true;

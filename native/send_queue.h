@@ -37,8 +37,10 @@ struct SendLane {
  */
 class SendQueue {
  public:
-  /** Messages that wait at most, and octets after which they are sent: what lies longer leaves the processor's cache. */
-  static constexpr size_t kMessages = 64, kFlushOctets = 256 << 10;
+  /** Messages and octets after which they are sent: what lies longer leaves the processor's cache. */
+  static constexpr size_t kFlushMessages = 64, kFlushOctets = 256 << 10;
+  /** Messages that wait at most. Above kFlushMessages only while a socket is full, when nothing but answers to path probes is made. */
+  static constexpr size_t kMessages = 2 * kFlushMessages;
   /** SAs that may have an envelope open at one time; one more block than these is always to be had. */
   static constexpr size_t kLanes = 64;
 
