@@ -6,22 +6,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { Argument, Command, Option } from 'commander';
 import { root } from './roots.ts';
 import { strongswan598, strongswan610 } from './strongswan.ts';
 
 const rings = ['ike', 'dhcp', 'dns', 'ntp'] as const;
 type Ring = (typeof rings)[number];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { only: { type: 'string' }, json: { type: 'boolean' }, list: { type: 'boolean' } },
-});
-const unknown = positionals.find((name) => !(rings as readonly string[]).includes(name));
-if (unknown !== undefined) {
-  console.error(`moat interop: there is no ring '${unknown}': ${rings.join(', ')}`);
-  process.exit(2);
-}
+const program = new Command('npm run test:interop --')
+  .description(
+    "other people's implementations against ours; what they need is built on the way, exit code 1 if anything fails",
+  )
+  .addArgument(new Argument('[ring...]', 'all when none is named').choices(rings))
+  .addOption(new Option('--only <text>', "part of a case's name in the ring ike, the name of a step in the others"))
+  .option('--json', 'a JSON object for each case or ring on stdout')
+  .option('--list', 'only name what there is')
+  .parse();
+const values = program.opts<{ only?: string; json?: true; list?: true }>();
+const positionals = program.args;
 const unnamed: readonly Ring[] = values.only === undefined ? rings : ['ike'];
 const chosen = positionals.length > 0 ? (positionals as Ring[]) : unnamed;
 
