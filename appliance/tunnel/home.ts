@@ -57,7 +57,8 @@ const refusedPauseMs = 10_000;
 const momentMs = 500;
 const moments = 2;
 
-const refusals: ReadonlySet<Failure> = new Set<Failure>([
+/** The other side was reached, and has said no. */
+export const refusals: ReadonlySet<Failure> = new Set<Failure>([
   'authenticationFailed',
   'peerAuthenticationFailed',
   'peerIdentityMismatch',

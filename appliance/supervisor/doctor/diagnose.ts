@@ -2,6 +2,7 @@
  * Theory of operation. The layers are walked from the cable upwards, and the first that is broken is at fault: nothing above it can
  * work. What stands beside the way (disk, clock, names) is judged after it. Each rule is one row of a table.
  */
+import { refusals } from '../../tunnel/home.ts';
 import type { Diagnosis, Facts, Finding, Layer, PathFacts } from './facts.ts';
 
 interface Rule {
@@ -79,15 +80,7 @@ function captive({ path }: Facts): string | null {
   return `The provider answers in the place of others (${path.http}): it wants somebody to log in on a web page first.`;
 }
 
-const ownFault = new Set([
-  'authenticationFailed',
-  'peerAuthenticationFailed',
-  'peerIdentityMismatch',
-  'noProposalChosen',
-  'noChildSa',
-  'peerRefused',
-  'invalidAnswer',
-]);
+const ownFault: ReadonlySet<string> = new Set([...refusals, 'invalidAnswer']);
 
 /** The portal was reached and has answered: what it said is the fault. */
 function identity({ tunnel }: Facts): string | null {
