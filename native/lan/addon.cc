@@ -145,12 +145,7 @@ class RawSocket : public Napi::ObjectWrap<RawSocket> {
   }
 
   // True when a poll handle was running, which held a reference.
-  bool Close() {
-    const bool polled = poll_.Stop();
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-    return polled;
-  }
+  bool Close() { return poll_.StopAndClose(fd_); }
 
   int fd_ = -1;
   bool router_ = false;
@@ -231,12 +226,7 @@ class DatagramSocket : public Napi::ObjectWrap<DatagramSocket> {
     return info.Env().Undefined();
   }
 
-  bool Close() {
-    const bool polled = poll_.Stop();
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-    return polled;
-  }
+  bool Close() { return poll_.StopAndClose(fd_); }
 
   int fd_ = -1;
   LoopPoll poll_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <napi.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include <functional>
@@ -34,6 +35,14 @@ class LoopPoll {
     uv_close(reinterpret_cast<uv_handle_t*>(handle_), [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
     handle_ = nullptr;
     return true;
+  }
+
+  // Stops, and closes the descriptor, which is -1 afterwards. True when it was polling.
+  bool StopAndClose(int& fd) {
+    const bool polled = Stop();
+    if (fd >= 0) close(fd);
+    fd = -1;
+    return polled;
   }
 
  private:
