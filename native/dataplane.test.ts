@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Counters, SaStats } from './index.ts';
-import { attempt, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
+import { attempt, linkNamespaces, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
 
 /*
  *   10.81.1.1  moatA (TUN) - left 192.0.2.1 ======== 192.0.2.2 right - moatB (TUN)  10.81.2.1
@@ -65,11 +65,8 @@ describe('two data planes in two namespaces', { skip, timeout: 60_000 }, () => {
   let b: RemotePlane;
 
   before(async () => {
-    run(`ip netns add ${left}; ip netns add ${right}
-      ip -n ${left} link add wan type veth peer name wan netns ${right}
-      for n in ${left} ${right}; do ip -n $n link set lo up; ip -n $n link set wan up; done
-      ip -n ${left} addr add 192.0.2.1/24 dev wan; ip -n ${right} addr add 192.0.2.2/24 dev wan
-      ip -n ${left} addr add 2001:db8::1/64 dev wan nodad; ip -n ${right} addr add 2001:db8::2/64 dev wan nodad`);
+    linkNamespaces(left, right);
+    run(`ip -n ${left} addr add 2001:db8::1/64 dev wan nodad; ip -n ${right} addr add 2001:db8::2/64 dev wan nodad`);
     a = new RemotePlane(left);
     b = new RemotePlane(right);
     const options = { ports: { ike: 500, natTraversal: 4500 }, replayWindow: 4096 };

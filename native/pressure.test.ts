@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Counters } from './index.ts';
-import { attempt, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
+import { attempt, linkNamespaces, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
 
 /*
  * A plane whose interface is slower than what wants to leave: 100 Mbit/s behind a kernel queue of 30 MB that never drops. Without back-pressure
@@ -39,11 +39,8 @@ describe('a plane whose way out is full', { skip, timeout: 60_000 }, () => {
   let b: RemotePlane;
 
   before(async () => {
-    run(`ip netns add ${left}; ip netns add ${right}
-      ip -n ${left} link add wan type veth peer name wan netns ${right}
-      for n in ${left} ${right}; do ip -n $n link set lo up; ip -n $n link set wan up; done
-      ip -n ${left} addr add 192.0.2.1/24 dev wan; ip -n ${right} addr add 192.0.2.2/24 dev wan
-      ip netns exec ${left} tc qdisc add dev wan root tbf rate ${megabits}mbit burst 128kb limit 30mb`);
+    linkNamespaces(left, right);
+    run(`ip netns exec ${left} tc qdisc add dev wan root tbf rate ${megabits}mbit burst 128kb limit 30mb`);
     [a, b] = [new RemotePlane(left), new RemotePlane(right)];
     const ports = { ike: 500, natTraversal: 4500 };
     for (const plane of [a, b])

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "bench/tunnels.h"
 #include "esp.h"
 #include "ip.h"
 #include "outbound_table.h"
@@ -46,20 +47,11 @@ void MeasureEsp(const char* name, Cipher cipher, size_t length) {
 
 void MeasureLookup(uint32_t tunnels) {
   OutboundTable table;
-  for (uint32_t i = 1; i <= tunnels; i += 1) {
-    OutboundSettings settings;
-    const std::vector<uint8_t> key(36, 3);
-    settings.sa.tunnel = settings.sa.spi = i;
-    settings.sa.key = key;
-    settings.sa.local = {{{0, 4}, {UINT32_MAX, 4}}};
-    settings.sa.remote = {{{uint128{10} << 24 | i << 8, 4}, {uint128{10} << 24 | i << 8 | 255, 4}}};
-    settings.path.remote.address.family = settings.path.local.address.family = 4;
-    table.Install(MakeOutboundSa(settings));
-  }
+  InstallTunnels(table, tunnels);
   volatile uint32_t found = 0;
   IpView view;
   view.source = {1, 4};
-  view.destination = {uint128{10} << 24 | (tunnels / 2 + 1) << 8 | 1, 4};
+  view.destination = DestinationIn(tunnels / 2 + 1);
   std::printf("%-18s %5u tunnels %6.0f ns\n", "outbound look-up", tunnels, MedianNanoseconds([&] { found = found + table.Find(view)->sealer.spi; }));
 }
 

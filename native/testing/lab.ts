@@ -14,6 +14,14 @@ export function run(command: string): string {
   return done.stdout;
 }
 
+/** Two namespaces with a cable `wan` between them: 192.0.2.1 and 192.0.2.2. */
+export function linkNamespaces(left: string, right: string): void {
+  run(`ip netns add ${left}; ip netns add ${right}
+    ip -n ${left} link add wan type veth peer name wan netns ${right}
+    for n in ${left} ${right}; do ip -n $n link set lo up; ip -n $n link set wan up; done
+    ip -n ${left} addr add 192.0.2.1/24 dev wan; ip -n ${right} addr add 192.0.2.2/24 dev wan`);
+}
+
 /** What ended, how, without throwing. */
 export function attempt(command: string): { readonly ok: boolean; readonly output: string } {
   const done = spawnSync('bash', ['-c', command], { encoding: 'utf8' });

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "aggfrag.h"
+#include "bench/tunnels.h"
 #include "checksum.h"
 #include "esp.h"
 #include "ip.h"
@@ -43,20 +44,11 @@ void Seal(size_t length, uint64_t count, bool open) {
 /// Each packet is for another tunnel than the one before, unless there is only one.
 void LookUp(uint32_t tunnels, uint64_t count) {
   OutboundTable table;
-  const std::vector<uint8_t> key(36, 3);
-  for (uint32_t i = 1; i <= tunnels; ++i) {
-    OutboundSettings settings;
-    settings.sa.tunnel = settings.sa.spi = i;
-    settings.sa.key = key;
-    settings.sa.local = {{{0, 4}, {UINT32_MAX, 4}}};
-    settings.sa.remote = {{{uint128{10} << 24 | i << 8, 4}, {uint128{10} << 24 | i << 8 | 255, 4}}};
-    settings.path.remote.address.family = settings.path.local.address.family = 4;
-    table.Install(MakeOutboundSa(settings));
-  }
+  InstallTunnels(table, tunnels);
   IpView view;
   view.source = {1, 4};
   for (uint64_t i = 0; i < count; ++i) {
-    view.destination = {uint128{10} << 24 | (i % tunnels + 1) << 8 | 1, 4};
+    view.destination = DestinationIn(static_cast<uint32_t>(i % tunnels) + 1);
     kept = kept + table.Find(view)->sealer.spi;
   }
 }
