@@ -113,7 +113,10 @@ test('an honest no is reported, and answered with a restart only after five minu
   while (kills === 0 && play.now < 1e6) {
     play.on({ kind: 'probed', ok: false, detail: 'no address' });
     kills = play.take().filter((effect) => effect === 'kill').length;
-    if (kills === 0) play.wake();
+    if (kills > 0) break;
+    const asked = play.now;
+    play.wake();
+    assert.equal(play.now - asked, limits.probeAiling);
   }
   assert.equal(play.now, limits.ailing);
 });

@@ -62,6 +62,8 @@ export const limits = {
   start: 90_000,
   configure: 60_000,
   probeEvery: 10_000,
+  /** A service that does not do its work is asked sooner: what is mended shall not be told as broken. */
+  probeAiling: 2000,
   probe: 5000,
   ailing: 300_000,
   stop: 5000,
@@ -161,7 +163,7 @@ function whileRunning(
       return asked({ ...state, configureBy: Number.POSITIVE_INFINITY }, now);
     case 'probed': {
       const ailing = event.ok ? null : { since: state.ailing?.since ?? now, detail: event.detail };
-      const probe = { name: 'due', at: now + limits.probeEvery } as const;
+      const probe = { name: 'due', at: now + (event.ok ? limits.probeEvery : limits.probeAiling) } as const;
       const answeredAt = state.answeredAt ?? now;
       const next: Running = { ...state, unanswered: 0, answeredAt, ailing, probe };
       const hopeless = ailing !== null && now - ailing.since >= limits.ailing;

@@ -116,7 +116,7 @@ export class Moat {
       if (holds(status)) return status;
       if (performance.now() > deadline) {
         throw new Error(
-          `${this.host.name}: not ${what} after ${timeout} ms: ${JSON.stringify(status.tunnel?.peers ?? status)}`,
+          `${this.host.name}: not ${what} after ${timeout} ms: ${JSON.stringify(status.problems)}, ${JSON.stringify(status.tunnel?.peers ?? status)}`,
         );
       }
       await sleep(50);

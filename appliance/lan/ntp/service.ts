@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -93,6 +94,8 @@ export class NtpService {
   }
 
   #spawn(): void {
+    // The last one is dead, or dies with us; but until init has buried it, chronyd takes its number for a running one.
+    rmSync(join(this.#config.stateDirectory, files.pid), { force: true });
     const [file = '', ...rest] = this.#config.daemonCommand;
     const args = [...rest, ...chronydArguments(this.#config, this.#inside, process.getuid?.() === 0)];
     const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'] });
