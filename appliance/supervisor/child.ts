@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { serviceDirectory } from '../config/slices.ts';
-import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { FromService, ToDns, ToTunnel } from '../lib/messages.ts';
 import type { ServiceRow } from './services.ts';
 
 export interface ChildEvents {
@@ -56,7 +56,7 @@ export function startChild(row: ServiceRow, stateDirectory: string, events: Chil
 }
 
 /** False when the process is gone or its channel is full to the brim. */
-export function tell(child: ChildProcess, message: ToTunnel): boolean {
+export function tell(child: ChildProcess, message: ToTunnel | ToDns): boolean {
   return child.connected && child.send(message, () => {});
 }
 
