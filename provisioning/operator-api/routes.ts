@@ -1,8 +1,7 @@
 /** Every route of the operator API, as one table: the fuzzer reads it too. */
 import type { Response } from 'express';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
-import { kindNames } from '../facts/kinds.ts';
 import type { PortalSettings } from '../settings/settings.ts';
 import { changeRoutes } from './changes.ts';
 import type { Live } from './live.ts';
@@ -23,18 +22,26 @@ export interface Asked {
   readonly response: Response;
 }
 
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+interface AnyRoute {
   readonly path: string;
   /** The least that the operator must be. */
   readonly role: Role;
   readonly query?: z.ZodType<Record<string, unknown>>;
-  readonly body?: z.ZodType<Record<string, unknown>>;
-  /** The largest body, when 64 kB are not enough for it. */
-  readonly bodyLimit?: string;
   /** What it returns is sent as JSON; undefined: it has answered by itself. */
   answer(asked: Asked): Promise<unknown>;
 }
 
-export const kindName = z.enum(kindNames);
+interface ReadingRoute extends AnyRoute {
+  readonly method: 'GET';
+}
+
+interface ChangingRoute extends AnyRoute {
+  readonly method: 'POST' | 'PATCH' | 'DELETE';
+  readonly body: z.ZodType<Record<string, unknown>>;
+  /** The largest body, when 64 kB are not enough for it. */
+  readonly bodyLimit?: string;
+}
+
+export type Route = ReadingRoute | ChangingRoute;
+
 export const routes: readonly Route[] = [...viewRoutes, ...changeRoutes, ...operatorRoutes];

@@ -1,0 +1,90 @@
+/** The routes that need no session: how an operator comes by one, and how it ends. */
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Database } from '../db/database.ts';
+import { Buckets, payerOf } from '../device-api/limits.ts';
+import { noteEvents } from '../facts/events.ts';
+import { endSession, login } from './operators.ts';
+
+export interface OpenAsked {
+  readonly database: Database;
+  readonly log: Logger;
+  readonly desk: LoginDesk;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly request: Request;
+  readonly response: Response;
+}
+
+export interface OpenRoute {
+  readonly method: 'POST';
+  readonly path: string;
+  readonly body: z.ZodType<Record<string, unknown>>;
+  /** What it returns is sent as JSON; undefined: it has answered by itself. */
+  answer(asked: OpenAsked): Promise<unknown>;
+}
+
+/** How often somebody may try. */
+export class LoginDesk {
+  readonly #byAddress = new Buckets({ burst: 20, perSecond: 0.2 });
+  readonly #byName = new Buckets({ burst: 8, perSecond: 0.05 });
+
+  mayTry(payer: string, name: string, now: number): boolean {
+    return this.#byAddress.take(payer, now) && this.#byName.take(name, now);
+  }
+}
+
+const cookieName = '__Host-moat';
+const cookieScope = 'Path=/; Secure; HttpOnly; SameSite=Strict';
+
+export const openRoutes: readonly OpenRoute[] = [
+  {
+    method: 'POST',
+    path: '/login',
+    body: z.strictObject({ name: z.string().max(100), password: z.string().max(200), totp: z.string().max(20) }),
+    answer: byPassword,
+  },
+  { method: 'POST', path: '/logout', body: z.strictObject({}), answer: logout },
+];
+
+/** Of the cookie; empty when there is none. */
+export function tokenOf(request: Request): string {
+  const cookies = (request.headers.cookie ?? '').split(/;\s*/);
+  const own = cookies.find((cookie) => cookie.startsWith(`${cookieName}=`));
+  return own?.slice(cookieName.length + 1) ?? '';
+}
+
+async function byPassword(asked: OpenAsked): Promise<object | undefined> {
+  const { database, body, now, request } = asked;
+  const given = { name: String(body.name), password: String(body.password), totp: String(body.totp) };
+  if (!asked.desk.mayTry(payerOf(request.socket.remoteAddress ?? ''), given.name, now)) return slowDown(asked);
+  const token = await login(database, given, now);
+  // The name is what somebody typed: perhaps the password, in the wrong field.
+  return welcome(asked, token === null ? null : { token, name: given.name });
+}
+
+function slowDown({ response }: OpenAsked): undefined {
+  response.status(429).set('retry-after', '20').json({ error: 'slowDown' });
+}
+
+/** `session`: null for whoever is not let in. */
+async function welcome(
+  { database, log, now, request, response }: OpenAsked,
+  session: { readonly token: string; readonly name: string } | null,
+): Promise<object | undefined> {
+  const from = payerOf(request.socket.remoteAddress ?? '');
+  const detail = session === null ? `from ${from}` : `${session.name} from ${from}`;
+  await noteEvents(database, [{ at: now, kind: session === null ? 'loginRefused' : 'login', device: '', detail }]);
+  log.info({ from, ok: session !== null }, 'login');
+  if (session === null) return void response.status(401).json({ error: 'refused' });
+  response.set('set-cookie', `${cookieName}=${session.token}; ${cookieScope}`);
+  return {};
+}
+
+async function logout({ database, request, response }: OpenAsked): Promise<object> {
+  await endSession(database, tokenOf(request));
+  response.set('set-cookie', `${cookieName}=; ${cookieScope}; Max-Age=0`);
+  return {};
+}
