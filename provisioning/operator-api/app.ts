@@ -7,7 +7,7 @@ import type { Database } from '../db/database.ts';
 import { parseOrRefuse, Refusal } from '../facts/refusal.ts';
 import type { PortalSettings } from '../settings/settings.ts';
 import type { Live } from './live.ts';
-import { LoginDesk, type OpenRoute, openRoutes, tokenOf } from './login.ts';
+import { LoginDesk, type OpenRoute, openRoutes, partyOf, tokenOf } from './login.ts';
 import { roles, type Session, sessionOf } from './operators.ts';
 import { type Route, routes } from './routes.ts';
 
@@ -41,7 +41,7 @@ export function operatorApp(parts: OperatorApiParts): express.Express {
   app.use(express.static(webFolder, { index: 'index.html', extensions: [], dotfiles: 'deny', redirect: false }));
   const desk = new LoginDesk();
   for (const route of openRoutes) addOpenRoute(app, parts, desk, route);
-  for (const route of routes) addRoute(app, parts, route);
+  for (const route of routes) addRoute(app, parts, desk, route);
   app.use((_request: Request, response: Response) => void response.status(404).json({ error: 'notFound' }));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) =>
     answerError(error, response, parts.log),
@@ -73,7 +73,7 @@ function guard({ operatorApi }: PortalSettings, request: Request, response: Resp
 }
 
 function addOpenRoute(app: express.Express, parts: OperatorApiParts, desk: LoginDesk, route: OpenRoute): void {
-  app[handlers[route.method]](`/api${route.path}`, jsonBody('4kb'), async (request: Request, response: Response) => {
+  app[handlers[route.method]](`/api${route.path}`, jsonBody('16kb'), async (request: Request, response: Response) => {
     const { database, log } = parts;
     const body = parseOrRefuse(route.body, request.body ?? {});
     const answered = await route.answer({ database, log, desk, now: parts.now(), body, request, response });
@@ -89,7 +89,7 @@ function jsonBody(limit: string) {
 const anyQuery = z.record(z.string(), z.unknown());
 const handlers = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
 
-function addRoute(app: express.Express, parts: OperatorApiParts, route: Route): void {
+function addRoute(app: express.Express, parts: OperatorApiParts, desk: LoginDesk, route: Route): void {
   // Who it is comes before what it says: a stranger's body is not even read.
   const known = async (request: Request, response: Response, next: NextFunction) => {
     const session = await sessionOf(parts.database.queries, tokenOf(request), parts.now());
@@ -109,7 +109,8 @@ function addRoute(app: express.Express, parts: OperatorApiParts, route: Route): 
     const query = parseOrRefuse(route.query ?? anyQuery, { ...request.query });
     const body = route.method === 'GET' ? {} : parseOrRefuse(route.body, request.body ?? {});
     const params = request.params as Record<string, string>;
-    const asked = { ...parts, session, now, params, query, body, response };
+    const party = partyOf(request);
+    const asked = { ...parts, desk, party, session, now, params, query, body, response };
     const answered = await route.answer(asked);
     if (answered !== undefined) response.json(answered);
   };

@@ -1,11 +1,15 @@
 /** The routes that need no session: how an operator comes by one, and how it ends. */
+import { randomBytes } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import { Buckets, payerOf } from '../device-api/limits.ts';
+import { Challenges } from '../device-api/signature.ts';
 import { noteEvents } from '../facts/events.ts';
 import { endSession, login } from './operators.ts';
+import { assertionSchema, loginByPasskey } from './passkeys.ts';
+import type { RelyingParty } from './webauthn.ts';
 
 export interface OpenAsked {
   readonly database: Database;
@@ -26,13 +30,34 @@ export interface OpenRoute {
   answer(asked: OpenAsked): Promise<unknown>;
 }
 
-/** How often somebody may try. */
+const challengeMs = 300_000;
+
+/** How often somebody may try, and the challenges of passkeys: each is good once. */
 export class LoginDesk {
   readonly #byAddress = new Buckets({ burst: 20, perSecond: 0.2 });
   readonly #byName = new Buckets({ burst: 8, perSecond: 0.05 });
+  readonly #challenges = new Challenges(randomBytes(32), challengeMs);
+  /** Until when each that was used would have been good. It takes a signature that holds to get in here. */
+  readonly #spent = new Map<string, number>();
 
   mayTry(payer: string, name: string, now: number): boolean {
     return this.#byAddress.take(payer, now) && this.#byName.take(name, now);
+  }
+
+  challenge(now: number): string {
+    return this.#challenges.issue(now, randomBytes(16));
+  }
+
+  isGood(challenge: string, now: number): boolean {
+    return this.#challenges.isOurs(challenge, now) && !this.#spent.has(challenge);
+  }
+
+  /** False when somebody else was faster with it. */
+  spend(challenge: string, now: number): boolean {
+    if (this.#spent.has(challenge)) return false;
+    for (const [old, until] of this.#spent) if (until < now) this.#spent.delete(old);
+    this.#spent.set(challenge, now + challengeMs);
+    return true;
   }
 }
 
@@ -46,8 +71,21 @@ export const openRoutes: readonly OpenRoute[] = [
     body: z.strictObject({ name: z.string().max(100), password: z.string().max(200), totp: z.string().max(20) }),
     answer: byPassword,
   },
+  {
+    method: 'POST',
+    path: '/login/challenge',
+    body: z.strictObject({}),
+    answer: async ({ desk, now, request }) => ({ challenge: desk.challenge(now), rpId: partyOf(request).rpId }),
+  },
+  { method: 'POST', path: '/login/passkey', body: assertionSchema, answer: byPasskey },
   { method: 'POST', path: '/logout', body: z.strictObject({}), answer: logout },
 ];
+
+/** Who a passkey is made for: the page's own name, which the guard in front of every route has checked. */
+export function partyOf(request: Request): RelyingParty {
+  const host = request.headers.host ?? '';
+  return { rpId: host.replace(/:\d+$/, ''), origin: `https://${host}` };
+}
 
 /** Of the cookie; empty when there is none. */
 export function tokenOf(request: Request): string {
@@ -63,6 +101,17 @@ async function byPassword(asked: OpenAsked): Promise<object | undefined> {
   const token = await login(database, given, now);
   // The name is what somebody typed: perhaps the password, in the wrong field.
   return welcome(asked, token === null ? null : { token, name: given.name });
+}
+
+async function byPasskey(asked: OpenAsked): Promise<object | undefined> {
+  const { database, desk, now, request } = asked;
+  const given = asked.body as z.output<typeof assertionSchema>;
+  if (!desk.mayTry(payerOf(request.socket.remoteAddress ?? ''), given.id, now)) return slowDown(asked);
+  if (!desk.isGood(given.challenge, now)) return welcome(asked, null);
+  const session = await loginByPasskey(database, { party: partyOf(request), now }, given);
+  if (!session || desk.spend(given.challenge, now)) return welcome(asked, session);
+  await endSession(database, session.token);
+  return welcome(asked, null);
 }
 
 function slowDown({ response }: OpenAsked): undefined {

@@ -3,17 +3,23 @@ import type { Response } from 'express';
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import type { PortalSettings } from '../settings/settings.ts';
+import { accountRoutes } from './account.ts';
 import { changeRoutes } from './changes.ts';
 import type { Live } from './live.ts';
+import type { LoginDesk } from './login.ts';
 import type { Role, Session } from './operators.ts';
 import { operatorRoutes } from './people.ts';
 import { viewRoutes } from './views.ts';
+import type { RelyingParty } from './webauthn.ts';
 
 export interface Asked {
   readonly database: Database;
   readonly settings: PortalSettings;
   readonly live: Live;
   readonly session: Session;
+  readonly desk: LoginDesk;
+  /** The page as passkeys know it. */
+  readonly party: RelyingParty;
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly params: Readonly<Record<string, string>>;
@@ -44,4 +50,4 @@ interface ChangingRoute extends AnyRoute {
 
 export type Route = ReadingRoute | ChangingRoute;
 
-export const routes: readonly Route[] = [...viewRoutes, ...changeRoutes, ...operatorRoutes];
+export const routes: readonly Route[] = [...viewRoutes, ...changeRoutes, ...operatorRoutes, ...accountRoutes];
