@@ -9,6 +9,7 @@ import { showFleet } from './fleet.js';
 import { showEvents, showRevision, showRevisions } from './history.js';
 import { canHavePasskeys, loginByPasskey } from './passkeys.js';
 import { showRecords } from './records.js';
+import { showRelease } from './release.js';
 
 /** Each shows itself, and returns how it is shown again when something has changed.
  * @type {Record<string, (into: HTMLElement, name: string) => Promise<void | (() => Promise<void>)>>} */
@@ -22,6 +23,7 @@ const views = {
   revision: showRevision,
   events: showEvents,
   account: showAccount,
+  release: showRelease,
 };
 
 const links = {

@@ -76,6 +76,7 @@ function glanceCard({ facts, site, glance, status, configuration, ranges }) {
       addresses: ranges.map((/** @type {any} */ range) => range.prefix).join(', '),
       'last seen': time(status?.seenAt),
       version: status?.version,
+      update: glance?.update,
       configuration: `revision ${configuration?.revision ?? 0}, confirmed ${status?.confirmedRevision ?? 0}`,
       refused: report?.refused ? `revision ${report.refused.revision}: ${report.refused.problem}` : '',
       'sent to': facts.movedTo?.apiUrls,
