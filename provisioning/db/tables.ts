@@ -206,7 +206,7 @@ export interface PasskeyRow {
   /** The host name that it was made for. */
   rpId: string;
   name: string;
-  /** SubjectPublicKeyInfo, base64. */
+  /** In its COSE form, base64. */
   publicKey: string;
   signCount: number;
   createdAt: number;

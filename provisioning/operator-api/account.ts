@@ -1,9 +1,9 @@
 /** What every operator may do for themselves: passkeys. */
 import { z } from 'zod';
 import { noteEvents } from '../facts/events.ts';
-import { refuse } from '../facts/refusal.ts';
 import { addPasskey, listPasskeys, registrationSchema, removePasskey } from './passkeys.ts';
 import type { Asked, Route } from './routes.ts';
+import { creationOptions } from './webauthn.ts';
 
 export const accountRoutes: readonly Route[] = [
   {
@@ -17,24 +17,16 @@ export const accountRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/passkeys/:id', role: 'viewer', body: z.strictObject({}), answer: remove },
 ];
 
-/** All that the browser needs to make one. `known`: those that this operator has, so that none is made twice. */
 async function challenge({ database, desk, party, session, settings, now }: Asked) {
-  const known = await listPasskeys(database.queries, session.operatorId);
-  const { rpId } = party;
-  return {
-    challenge: desk.challenge(now),
-    rpId,
-    portal: settings.name,
-    user: { id: `moat operator ${session.operatorId}`, name: session.name },
-    known: known.filter((one) => one.rpId === rpId).map(({ id }) => id),
-  };
+  const own = await listPasskeys(database.queries, session.operatorId);
+  const known = own.filter(({ rpId }) => rpId === party.rpId).map(({ id }) => id);
+  const user = { id: `moat operator ${session.operatorId}`, name: session.name };
+  return creationOptions(party, desk.challenge(now), { portal: settings.name, user, known });
 }
 
 async function add({ database, desk, party, session, body, now }: Asked) {
   const given = body as z.output<typeof registrationSchema>;
-  if (!desk.isGood(given.challenge, now)) refuse('challenge', 'is not one of ours, or too old: try again');
-  await addPasskey(database, session.operatorId, { party, now }, given);
-  desk.spend(given.challenge, now);
+  await addPasskey(database, session.operatorId, desk.asking(party, now), given);
   await note({ database, session, now }, `added the passkey '${given.name}'`);
   return {};
 }

@@ -8,8 +8,8 @@ import { Buckets, payerOf } from '../device-api/limits.ts';
 import { Challenges } from '../device-api/signature.ts';
 import { noteEvents } from '../facts/events.ts';
 import { endSession, login } from './operators.ts';
-import { assertionSchema, loginByPasskey } from './passkeys.ts';
-import type { RelyingParty } from './webauthn.ts';
+import { type Asking, assertionSchema, loginByPasskey } from './passkeys.ts';
+import { type RelyingParty, requestOptions } from './webauthn.ts';
 
 export interface OpenAsked {
   readonly database: Database;
@@ -48,12 +48,17 @@ export class LoginDesk {
     return this.#challenges.issue(now, randomBytes(16));
   }
 
-  isGood(challenge: string, now: number): boolean {
-    return this.#challenges.isOurs(challenge, now) && !this.#spent.has(challenge);
+  /** What a passkey's answer is checked against. */
+  asking(party: RelyingParty, now: number): Asking {
+    return {
+      party,
+      now,
+      isGood: (challenge) => this.#challenges.isOurs(challenge, now) && !this.#spent.has(challenge),
+      spend: (challenge) => this.#spend(challenge, now),
+    };
   }
 
-  /** False when somebody else was faster with it. */
-  spend(challenge: string, now: number): boolean {
+  #spend(challenge: string, now: number): boolean {
     if (this.#spent.has(challenge)) return false;
     for (const [old, until] of this.#spent) if (until < now) this.#spent.delete(old);
     this.#spent.set(challenge, now + challengeMs);
@@ -75,7 +80,7 @@ export const openRoutes: readonly OpenRoute[] = [
     method: 'POST',
     path: '/login/challenge',
     body: z.strictObject({}),
-    answer: async ({ desk, now, request }) => ({ challenge: desk.challenge(now), rpId: partyOf(request).rpId }),
+    answer: ({ desk, now, request }) => requestOptions(partyOf(request), desk.challenge(now)),
   },
   { method: 'POST', path: '/login/passkey', body: assertionSchema, answer: byPasskey },
   { method: 'POST', path: '/logout', body: z.strictObject({}), answer: logout },
@@ -107,11 +112,7 @@ async function byPasskey(asked: OpenAsked): Promise<object | undefined> {
   const { database, desk, now, request } = asked;
   const given = asked.body as z.output<typeof assertionSchema>;
   if (!desk.mayTry(payerOf(request.socket.remoteAddress ?? ''), given.id, now)) return slowDown(asked);
-  if (!desk.isGood(given.challenge, now)) return welcome(asked, null);
-  const session = await loginByPasskey(database, { party: partyOf(request), now }, given);
-  if (!session || desk.spend(given.challenge, now)) return welcome(asked, session);
-  await endSession(database, session.token);
-  return welcome(asked, null);
+  return welcome(asked, await loginByPasskey(database, desk.asking(partyOf(request), now), given));
 }
 
 function slowDown({ response }: OpenAsked): undefined {

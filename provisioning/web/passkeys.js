@@ -3,22 +3,10 @@ import { api } from './api.js';
 
 /** Browsers make none for a page that is called by an address, nor over a connection that they do not trust. */
 export function canHavePasskeys() {
-  return 'PublicKeyCredential' in window && !/^[\d.]+$|^\[/.test(location.hostname);
-}
-
-/** @param {string} text */
-const ascii = (text) => new TextEncoder().encode(text);
-
-/** @param {ArrayBuffer} octets */
-function base64url(octets) {
-  const text = btoa(String.fromCharCode(...new Uint8Array(octets)));
-  return text.replace(/\+/g, '-').replace(/\//g, '_').replace(/=+$/, '');
-}
-
-/** @param {string} text */
-function octetsOf(text) {
-  const plain = atob(text.replace(/-/g, '+').replace(/_/g, '/'));
-  return Uint8Array.from(plain, (letter) => letter.charCodeAt(0));
+  return (
+    typeof window.PublicKeyCredential?.parseRequestOptionsFromJSON === 'function' &&
+    !/^[\d.]+$|^\[/.test(location.hostname)
+  );
 }
 
 /** @param {() => Promise<Credential | null>} work */
@@ -36,49 +24,16 @@ async function asked(work) {
 }
 
 export async function loginByPasskey() {
-  const { challenge, rpId } = await api('POST', '/login/challenge', {});
-  const credential = await asked(() =>
-    navigator.credentials.get({ publicKey: { challenge: ascii(challenge), rpId, userVerification: 'required' } }),
-  );
-  const response = /** @type {AuthenticatorAssertionResponse} */ (credential.response);
-  const given = {
-    id: credential.id,
-    challenge,
-    clientData: base64url(response.clientDataJSON),
-    authenticatorData: base64url(response.authenticatorData),
-    signature: base64url(response.signature),
-  };
-  await api('POST', '/login/passkey', given).catch((error) => {
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await api('POST', '/login/challenge', {}));
+  const credential = await asked(() => navigator.credentials.get({ publicKey }));
+  await api('POST', '/login/passkey', credential.toJSON()).catch((error) => {
     throw error.status === 401 ? new Error('This passkey opens nothing here.') : error;
   });
 }
 
-/** COSE algorithms: EdDSA, ES256, RS256. */
-const algorithms = [-8, -7, -257];
-
 /** @param {string} name what its owner calls it */
 export async function makePasskey(name) {
-  const { challenge, rpId, portal, user, known } = await api('POST', '/passkeys/challenge', {});
-  const credential = await asked(() =>
-    navigator.credentials.create({
-      publicKey: {
-        challenge: ascii(challenge),
-        rp: { id: rpId, name: `moat ${portal}` },
-        user: { id: ascii(user.id), name: user.name, displayName: user.name },
-        pubKeyCredParams: algorithms.map((alg) => ({ type: 'public-key', alg })),
-        excludeCredentials: known.map((/** @type {string} */ id) => ({ type: 'public-key', id: octetsOf(id) })),
-        authenticatorSelection: { residentKey: 'required', userVerification: 'required' },
-      },
-    }),
-  );
-  const response = /** @type {AuthenticatorAttestationResponse} */ (credential.response);
-  const publicKey = response.getPublicKey();
-  if (!publicKey) throw new Error('This authenticator makes keys of a kind that the portal does not know.');
-  await api('POST', '/passkeys', {
-    name,
-    challenge,
-    clientData: base64url(response.clientDataJSON),
-    authenticatorData: base64url(response.getAuthenticatorData()),
-    publicKey: base64url(publicKey),
-  });
+  const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(await api('POST', '/passkeys/challenge', {}));
+  const credential = await asked(() => navigator.credentials.create({ publicKey }));
+  await api('POST', '/passkeys', { name, credential: credential.toJSON() });
 }
