@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import { parseOrRefuse, Refusal } from '../facts/refusal.ts';
 import type { PortalSettings } from '../settings/settings.ts';
+import { Downloads } from './images.ts';
 import type { Live } from './live.ts';
 import { LoginDesk, type OpenRoute, openRoutes, partyOf, tokenOf } from './login.ts';
 import { roles, type Session, sessionOf } from './operators.ts';
@@ -40,8 +41,9 @@ export function operatorApp(parts: OperatorApiParts): express.Express {
   app.use((request, response, next) => guard(parts.settings, request, response, next));
   app.use(express.static(webFolder, { index: 'index.html', extensions: [], dotfiles: 'deny', redirect: false }));
   const desk = new LoginDesk();
+  const downloads = new Downloads();
   for (const route of openRoutes) addOpenRoute(app, parts, desk, route);
-  for (const route of routes) addRoute(app, parts, desk, route);
+  for (const route of routes) addRoute(app, { ...parts, desk, downloads }, route);
   app.use((_request: Request, response: Response) => void response.status(404).json({ error: 'notFound' }));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) =>
     answerError(error, response, parts.log),
@@ -89,7 +91,12 @@ function jsonBody(limit: string) {
 const anyQuery = z.record(z.string(), z.unknown());
 const handlers = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
 
-function addRoute(app: express.Express, parts: OperatorApiParts, desk: LoginDesk, route: Route): void {
+interface Behind extends OperatorApiParts {
+  readonly desk: LoginDesk;
+  readonly downloads: Downloads;
+}
+
+function addRoute(app: express.Express, parts: Behind, route: Route): void {
   // Who it is comes before what it says: a stranger's body is not even read.
   const known = async (request: Request, response: Response, next: NextFunction) => {
     const session = await sessionOf(parts.database.queries, tokenOf(request), parts.now());
@@ -110,7 +117,7 @@ function addRoute(app: express.Express, parts: OperatorApiParts, desk: LoginDesk
     const body = route.method === 'GET' ? {} : parseOrRefuse(route.body, request.body ?? {});
     const params = request.params as Record<string, string>;
     const party = partyOf(request);
-    const asked = { ...parts, desk, party, session, now, params, query, body, response };
+    const asked = { ...parts, party, session, now, params, query, body, response };
     const answered = await route.answer(asked);
     if (answered !== undefined) response.json(answered);
   };

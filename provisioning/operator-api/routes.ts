@@ -1,10 +1,12 @@
 /** Every route of the operator API, as one table: the fuzzer reads it too. */
 import type { Response } from 'express';
+import type { Logger } from 'pino';
 import type { z } from 'zod';
 import type { Database } from '../db/database.ts';
 import type { PortalSettings } from '../settings/settings.ts';
 import { accountRoutes } from './account.ts';
 import { changeRoutes } from './changes.ts';
+import { type Downloads, imageRoutes } from './images.ts';
 import type { Live } from './live.ts';
 import type { LoginDesk } from './login.ts';
 import type { Role, Session } from './operators.ts';
@@ -16,8 +18,10 @@ export interface Asked {
   readonly database: Database;
   readonly settings: PortalSettings;
   readonly live: Live;
+  readonly log: Logger;
   readonly session: Session;
   readonly desk: LoginDesk;
+  readonly downloads: Downloads;
   /** The page as passkeys know it. */
   readonly party: RelyingParty;
   /** Milliseconds since 1970. */
@@ -50,4 +54,10 @@ interface ChangingRoute extends AnyRoute {
 
 export type Route = ReadingRoute | ChangingRoute;
 
-export const routes: readonly Route[] = [...viewRoutes, ...changeRoutes, ...operatorRoutes, ...accountRoutes];
+export const routes: readonly Route[] = [
+  ...viewRoutes,
+  ...changeRoutes,
+  ...operatorRoutes,
+  ...accountRoutes,
+  ...imageRoutes,
+];

@@ -105,7 +105,7 @@ function buttons(name, code, load) {
     { class: 'row' },
     h(
       'button',
-      { type: 'button', onclick: async () => replace(code, codeCard(await api('POST', `${path}/code`, {}))) },
+      { type: 'button', onclick: async () => replace(code, codeCard(name, await api('POST', `${path}/code`, {}))) },
       'New enrolment code',
     ),
     h(

@@ -1,11 +1,13 @@
 /** The operators' page in a real Chromium: keyboard, phone, dark and light, and a name that would like to be a program. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { addRecord, setRecord } from '../../../provisioning/facts/fleet.ts';
 import { addOperator, type NewOperator } from '../../../provisioning/operator-api/operators.ts';
+import { smallDisk } from '../../../provisioning/testing/disk.ts';
 import { codeNow } from '../../../provisioning/testing/operator.ts';
 import { startTestPortal, type TestPortal } from '../../../provisioning/testing/portal.ts';
 
@@ -168,6 +170,27 @@ test('a passkey is made, logs in without password and code, and is removed', asy
   await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
   await page.getByRole('button', { name: 'Use a passkey' }).click();
   await page.getByText('The browser gave no passkey: cancelled, or too late.').waitFor();
+  await context.close();
+});
+
+test('a new box has its own image, saved by the browser with the token in it', async () => {
+  const images = join(portal.folder, 'images');
+  mkdirSync(images);
+  writeFileSync(join(images, 'moat-1.0.0-pc.img'), smallDisk());
+  const { page, context, bad } = await open();
+  await logIn(page);
+  await page.goto(`https://127.0.0.1:${portal.operatorPort}/#/add`);
+  await page.getByLabel(/^Customer/).fill('Miller');
+  await page.getByLabel(/^Name of the box/).fill('miller-image');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Make the change' }).click();
+  const saving = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Image for this box' }).click();
+  const saved = await saving;
+  assert.equal(saved.suggestedFilename(), 'moat-1.0.0-pc-miller-image.img.gz');
+  const token = (await page.locator('#token').textContent())?.replace('moat enroll ', '') ?? '?';
+  assert.ok(gunzipSync(readFileSync(await saved.path())).includes(`${token}\n`));
+  assert.deepEqual(bad, []);
   await context.close();
 });
 
