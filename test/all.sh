@@ -23,6 +23,7 @@ step() {
 
 step 'types, lint, format, unit tests' bash test/check.sh
 step 'provisioning, on SQLite and PostgreSQL' env MOAT_TEST_POSTGRES=1 $node --test 'provisioning/**/*.test.ts'
+step "the operators' page, in Chromium" $node --test test/interop/provisioning/page.test.ts
 step 'simulation: 1000 seeds' $node test/sim/main.ts --seeds 1000
 # In a network of its own: the ports that the test planes bind are always free there.
 alone() { unshare -n sh -c 'ip link set lo up && exec "$@"' sh "$@"; }
