@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Database } from '../db/database.ts';
+import type { StatusReport } from '../device-api/messages.ts';
 import { addFactoryKey, redirectDevice, revokeDevice } from '../facts/fleet.ts';
 import { kinds } from '../facts/kinds.ts';
 import { rowNamed, toRecords } from '../facts/records.ts';
@@ -111,6 +112,12 @@ async function showDevice({ output }: Context, { queries }: Database, name: stri
   if (config) return output.write(`${JSON.stringify(body, null, 2)}\n`);
   const [record = {}] = await toRecords(queries, kinds.device, [row]);
   const status = await queries.selectFrom('deviceStatus').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
-  const text = `${fieldList(record)}\n${status ? fieldList({ ...status, seenAt: time(status.seenAt) }) : 'never seen\n'}`;
+  const text = `${fieldList(record)}\n${status ? fieldList(reported(status)) : 'never seen\n'}`;
   show(output, { ...record, status: status ?? null, configuration: body }, text);
+}
+
+/** The last report, each part a line: what is wrong, what was refused, why an update was taken back. */
+function reported({ report, seenAt, ...status }: { report: string; seenAt: number }) {
+  const { doctor, refused, update, tunnel } = JSON.parse(report) as Partial<StatusReport>;
+  return { ...status, seenAt: time(seenAt), doctor, refused, update, tunnel };
 }

@@ -14,6 +14,7 @@ interface Known {
   readonly health: string;
   readonly confirmedRevision: number;
   readonly refusedRevision: number;
+  readonly update: string;
   readonly sampledAt: number;
 }
 
@@ -38,11 +39,12 @@ export class Reports {
   async load(): Promise<void> {
     const rows = await this.#database.queries.selectFrom('deviceStatus').selectAll().execute();
     for (const { deviceId, health, confirmedRevision, report, seenAt } of rows) {
-      const { refused } = JSON.parse(report) as Partial<StatusReport>;
+      const { refused, update } = JSON.parse(report) as Partial<StatusReport>;
       this.#known.set(deviceId, {
         health,
         confirmedRevision,
         refusedRevision: refused?.revision ?? 0,
+        update: endOf(update),
         sampledAt: seenAt,
       });
     }
@@ -57,6 +59,7 @@ export class Reports {
       health: report.health,
       confirmedRevision: report.confirmedRevision,
       refusedRevision: report.refused?.revision ?? 0,
+      update: endOf(report.update),
       sampledAt: known?.sampledAt ?? 0,
     });
   }
@@ -137,7 +140,7 @@ async function writeStatus(tx: Tx, chunk: readonly (readonly [number, Pending])[
 
 function eventsOf(known: Known | undefined, device: string, report: StatusReport, at: number): PortalEvent[] {
   const events: PortalEvent[] = [];
-  const { health, doctor, confirmedRevision, refused } = report;
+  const { health, doctor, confirmedRevision, refused, update } = report;
   if (known?.health !== health) {
     events.push({ at, kind: 'healthChanged', device, detail: `${known?.health ?? 'new'} -> ${health}. ${doctor}` });
   }
@@ -148,5 +151,15 @@ function eventsOf(known: Known | undefined, device: string, report: StatusReport
     const kind = refused.rolledBack ? 'configurationRolledBack' : 'configurationRefused';
     events.push({ at, kind, device, detail: `revision ${refused.revision}: ${refused.problem}` });
   }
+  const end = endOf(update);
+  if (update && end !== '' && end !== known?.update) {
+    const kind = update.state === 'installed' ? 'updateInstalled' : 'updateFailed';
+    events.push({ at, kind, device, detail: `${update.release}${update.problem && ': '}${update.problem}` });
+  }
   return events;
+}
+
+/** Empty while there is none: a download is no event. */
+function endOf(update: StatusReport['update']): string {
+  return update === undefined || update.state === 'downloading' ? '' : `${update.release} ${update.state}`;
 }

@@ -10,6 +10,8 @@ export const eventKinds = [
   'configurationRefused',
   'configurationRolledBack',
   'healthChanged',
+  'updateInstalled',
+  'updateFailed',
   'revoked',
   'releaseStopped',
   'login',

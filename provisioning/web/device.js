@@ -77,6 +77,7 @@ function glanceCard({ facts, site, glance, status, configuration, ranges }) {
       'last seen': time(status?.seenAt),
       version: status?.version,
       configuration: `revision ${configuration?.revision ?? 0}, confirmed ${status?.confirmedRevision ?? 0}`,
+      update: report?.update ? `${report.update.release} ${report.update.state}. ${report.update.problem}` : '',
       refused: report?.refused ? `revision ${report.refused.revision}: ${report.refused.problem}` : '',
       'sent to': facts.movedTo?.apiUrls,
       note: facts.note,
