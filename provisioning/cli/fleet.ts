@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { concealed } from '../compile/conceal.ts';
 import type { Database } from '../db/database.ts';
 import type { DeviceStatusRow } from '../db/tables.ts';
 import type { StatusReport } from '../device-api/messages.ts';
@@ -100,12 +101,13 @@ function showCommand(program: Command): void {
     .command('show')
     .argument('[device]')
     .description('the fleet at a glance, or one device with its configuration')
-    .option('--config', 'the configuration alone, as the box gets it')
-    .action(async (name: string | undefined, options: { config?: boolean }, command: Command) => {
+    .option('--config', 'the configuration alone')
+    .option('--secrets', 'with its secrets, as the box gets it')
+    .action(async (name: string | undefined, options: { config?: boolean; secrets?: boolean }, command: Command) => {
       const context = contextOf(command);
       await context.withDatabase(async (database) => {
         if (name === undefined) await showFleet(context, database);
-        else await showDevice(context, database, name, options.config ?? false);
+        else await showDevice(context, database, name, options);
       });
     });
 }
@@ -125,11 +127,17 @@ async function showFleet({ output }: Context, { queries }: Database): Promise<vo
   show(output, { summary, devices }, `${fieldList(summary)}\n${table(rows)}`);
 }
 
-async function showDevice({ output }: Context, { queries }: Database, name: string, config: boolean): Promise<void> {
+async function showDevice(
+  { output }: Context,
+  { queries }: Database,
+  name: string,
+  options: { config?: boolean; secrets?: boolean },
+): Promise<void> {
   const row = await rowNamed(queries, kinds.device, name);
   const compiled = await queries.selectFrom('compiled').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
-  const body = { revision: compiled?.revision ?? 0, ...JSON.parse(compiled?.body ?? '{}') };
-  if (config) return output.write(`${JSON.stringify(body, null, 2)}\n`);
+  const whole = { revision: compiled?.revision ?? 0, ...JSON.parse(compiled?.body ?? '{}') };
+  const body = options.secrets ? whole : concealed(whole);
+  if (options.config) return output.write(`${JSON.stringify(body, null, 2)}\n`);
   const [record = {}] = await toRecords(queries, kinds.device, [row]);
   const status = await queries.selectFrom('deviceStatus').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
   const text = `${fieldList(record)}\n${status ? fieldList(statusFields(status)) : 'never seen\n'}`;

@@ -49,6 +49,10 @@ export interface DnsZoneRow extends Archived {
   name: string;
   policyId: number | null;
   primaries: string;
+  /** `NAME:SECRET`, or empty. */
+  tsigKey: string;
+  /** JSON: a list of domains, or null for a zone that is no catalog. */
+  catalogWithin: string;
 }
 
 export interface PoolRow extends Archived {
