@@ -199,6 +199,20 @@ export interface SessionRow {
   expiresAt: number;
 }
 
+export interface PasskeyRow {
+  /** The credential's own, base64url. */
+  id: string;
+  operatorId: number;
+  /** The host name that it was made for. */
+  rpId: string;
+  name: string;
+  /** In its COSE form, base64. */
+  publicKey: string;
+  signCount: number;
+  createdAt: number;
+  usedAt: number | null;
+}
+
 export interface Tables {
   customers: CustomerRow;
   portals: PortalRow;
@@ -220,4 +234,5 @@ export interface Tables {
   samples: SampleRow;
   operators: OperatorRow;
   sessions: SessionRow;
+  passkeys: PasskeyRow;
 }

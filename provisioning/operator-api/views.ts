@@ -6,6 +6,7 @@ import { type Kind, type KindName, kindNames, kinds } from '../facts/kinds.ts';
 import { type Row, rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
 import { listRevisions, revisionDifferences } from '../facts/revisions.ts';
+import { rolloutProgress } from '../facts/rollout.ts';
 import { fleetPage, fleetSummary, type Health } from '../fleet/page.ts';
 import { exportCsv, exportLines } from '../transfer/export.ts';
 import type { Asked, Route } from './routes.ts';
@@ -47,6 +48,12 @@ export const viewRoutes: readonly Route[] = [
     answer: records,
   },
   { method: 'GET', path: '/records/:kind/:label', role: 'viewer', answer: record },
+  {
+    method: 'GET',
+    path: '/releases/:name',
+    role: 'viewer',
+    answer: ({ database, params }) => rolloutProgress(database.queries, params.name ?? ''),
+  },
   {
     method: 'GET',
     path: '/revisions',
