@@ -85,7 +85,7 @@ export function updateOf(report: string | null): Update | undefined {
 export function updateSentence(update: Update | undefined): string {
   if (!update) return '';
   const { release, state, problem } = update;
-  if (state === 'failed') return `${release} was installed and taken back${problem ? `: ${problem}` : '.'}`;
+  if (state === 'failed') return `${release} does not run here${problem ? `: ${problem}` : '.'}`;
   return state === 'downloading' ? `${release} is being installed.` : `${release} is installed.`;
 }
 

@@ -42,7 +42,7 @@ onBothPortals('a box that took its update back says why on every page, and stops
     failed: [{ device: 'bad', problem: 'The tunnel did not come up.' }],
   });
   const { devices } = (await viewer.call('GET', '/fleet?search=bad')).json;
-  assert.equal(devices[0].update, '1.1.0 was installed and taken back: The tunnel did not come up.');
+  assert.equal(devices[0].update, '1.1.0 does not run here: The tunnel did not come up.');
   const events = (await viewer.call('GET', '/events')).json as { kind: string; device: string }[];
   const told = events.filter(({ kind }) => kind.startsWith('update')).map(({ kind, device }) => `${kind} ${device}`);
   assert.deepEqual(told.toSorted(), ['updateFailed bad', 'updateInstalled good']);
