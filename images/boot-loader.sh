@@ -23,12 +23,11 @@ make_boot_loader() {
 # What the firmware of a Raspberry Pi 4 reads from the first FAT partition, beside GRUB: its own second stage, U-Boot, the device tree.
 rpi4_files() {
   local firmware=$out/kernel/usr/lib/raspi-firmware
-  cp "$firmware/start4.elf" "$firmware/fixup4.dat" "$out/kernel/usr/lib/u-boot/rpi_arm64/u-boot.bin" "$out/grub/"
+  cp "$firmware/start4.elf" "$firmware/fixup4.dat" "$out/kernel/usr/lib/u-boot/rpi_4/u-boot.bin" "$out/grub/"
   cp "$(find "$out/kernel/usr/lib" -name bcm2711-rpi-4-b.dtb | head -n 1)" "$out/grub/"
-  mkdir -p "$out/grub/overlays"
-  cp "$(find "$out/kernel" -name disable-bt.dtbo | head -n 1)" "$out/grub/overlays/"
-  # Without Bluetooth the good serial port is the one on the pins.
-  printf '%s\n' arm_64bit=1 kernel=u-boot.bin enable_uart=1 dtoverlay=disable-bt >"$out/grub/config.txt"
+  printf '%s\n' arm_64bit=1 kernel=u-boot.bin enable_uart=1 >"$out/grub/config.txt"
+  # On its pins is the small port, the second one of the device tree.
+  sed -i 's/ttyAMA0/ttyS1/' "$out/grub/grub.cfg"
 }
 
 # le VALUE OCTETS: a little-endian number.
