@@ -118,6 +118,6 @@ async function showDevice({ output }: Context, { queries }: Database, name: stri
 
 /** The last report, each part a line: what is wrong, what was refused, why an update was taken back. */
 function reported({ report, seenAt, ...status }: { report: string; seenAt: number }) {
-  const { doctor, refused, update, tunnel } = JSON.parse(report) as Partial<StatusReport>;
-  return { ...status, seenAt: time(seenAt), doctor, refused, update, tunnel };
+  const { doctor, hardware, refused, update, tunnel } = JSON.parse(report) as Partial<StatusReport>;
+  return { ...status, seenAt: time(seenAt), doctor, hardware, refused, update, tunnel };
 }

@@ -76,6 +76,7 @@ function glanceCard({ facts, site, glance, status, configuration, ranges }) {
       addresses: ranges.map((/** @type {any} */ range) => range.prefix).join(', '),
       'last seen': time(status?.seenAt),
       version: status?.version,
+      hardware: report?.hardware ?? '',
       configuration: `revision ${configuration?.revision ?? 0}, confirmed ${status?.confirmedRevision ?? 0}`,
       update: report?.update ? `${report.update.release} ${report.update.state}. ${report.update.problem}` : '',
       refused: report?.refused ? `revision ${report.refused.revision}: ${report.refused.problem}` : '',
