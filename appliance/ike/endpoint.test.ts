@@ -80,38 +80,6 @@ test('a responder does not choose ESN for a peer that cannot', () => {
   assert.equal(installed(pair).portal.outbound.esn, false);
 });
 
-test('under a flood a cookie is demanded before anything is remembered', () => {
-  const pair = new Pair({ options: { cookieThreshold: 0 } });
-  pair.initiate();
-  const first = pair.home.next();
-  pair.portal.hear(first); // home -> portal  IKE_SA_INIT
-  assert.deepEqual(pair.portal.endpoint.counters(), { cookieDemanded: 1 });
-  pair.home.hear(pair.portal.next()); // portal -> home  IKE_SA_INIT { N(COOKIE) }
-  const second = pair.home.next(); // home -> portal  IKE_SA_INIT { N(COOKIE), all else as before }
-  const cookiePayload = 4 + 4 + 33;
-  assert.equal(second.bytes.length, first.bytes.length + cookiePayload);
-  assert.equal(hex(second.bytes.subarray(28 + cookiePayload)), hex(first.bytes.subarray(28)));
-  pair.portal.hear(second);
-  pair.settle();
-  sameKeys(pair);
-});
-
-test('under a flood the data plane is told to demand cookies, and again as long as there is a need', () => {
-  const pair = new Pair({ options: { cookieThreshold: 0 } });
-  pair.initiate();
-  const first = pair.home.next();
-  const handedOver = () => pair.portal.kinds().filter((kind) => kind === 'demandCookies').length;
-  for (const [at, times] of [
-    [0, 1],
-    [9_999, 1],
-    [10_000, 2],
-  ] as const) {
-    pair.clock.now = at;
-    pair.portal.hear(first);
-    assert.equal(handedOver(), times);
-  }
-});
-
 test('the same IKE_SA_INIT again gets the same answer, and makes nothing new', () => {
   const pair = new Pair();
   pair.initiate();

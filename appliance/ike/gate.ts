@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { CookieJar } from './cookie.ts';
 import { refuse } from './exchanges/sa-init.ts';
+import type { HalfOpen } from './half-open.ts';
 import type { Raw } from './sa.ts';
 import type { Turn } from './turn.ts';
 import { peekInit } from './wire/message.ts';
@@ -8,6 +9,8 @@ import { notifyOf } from './wire/notify.ts';
 
 /** As long as a half-open SA lives; later the same message is a new attempt. */
 const rememberedMilliseconds = 30_000;
+/** Of all half-open SAs there may be, that one source may have. Thousands of boxes may stand behind one address, and each needs one for a moment. */
+const largestShare = 1 / 20;
 /** How long the data plane demands cookies by itself, before it is looked anew whether there is a need. */
 const handedOverMilliseconds = 10_000;
 
@@ -42,14 +45,18 @@ export class Gate {
    * False: the message was dropped, or answered with a cookie that the initiator has to bring back (RFC 7296 2.6). It is not decoded
    * yet: of most in a flood nothing else is ever wanted than the nonce.
    */
-  admits(message: Raw, halfOpen: number, turn: Turn): boolean {
+  admits(message: Raw, halfOpen: Pick<HalfOpen, 'count' | 'from'>, turn: Turn): boolean {
     const { options } = turn.world;
-    if (halfOpen >= options.halfOpenLimit) return this.#deny('halfOpenLimit', turn);
-    if (halfOpen < options.cookieThreshold) return true;
+    if (halfOpen.count >= options.halfOpenLimit) return this.#deny('halfOpenLimit', turn);
+    if (halfOpen.count < options.cookieThreshold) return true;
     const { nonce, cookie } = peekInit(message.header, message.bytes);
     if (nonce === null) return this.#deny('malformed', turn);
     const claim = { nonce, from: message.path.remote, spiInitiator: message.header.spiInitiator };
-    if (cookie !== null && this.#jar.isRight(cookie, claim, turn)) return true;
+    if (cookie !== null && this.#jar.isRight(cookie, claim, turn)) {
+      // Only here: who is not known to receive at an address takes nobody's share.
+      const most = options.halfOpenLimit * largestShare;
+      return halfOpen.from(message.path.remote.address) < most || this.#deny('halfOpenOfSource', turn);
+    }
     refuse({ ...message, payloads: [] }, notifyOf('COOKIE', this.#jar.make(claim, turn)), turn);
     this.#handOver(turn);
     return this.#deny('cookieDemanded', turn);

@@ -3,6 +3,7 @@ import type { Env } from '../lib/env.ts';
 import type { IkeEffect } from './api.ts';
 import { saKey } from './channel.ts';
 import type { Family } from './family.ts';
+import { HalfOpen } from './half-open.ts';
 import type { IkeState } from './states.ts';
 import { Timers } from './timers.ts';
 import { wakeAt } from './upkeep.ts';
@@ -22,9 +23,9 @@ export class SaTable {
   readonly #families = new Map<number, Family>();
   readonly #espSpis = new Set<number>();
   readonly #timers = new Timers<Entry>();
-  #halfOpen = 0;
+  readonly #halfOpen = new HalfOpen();
 
-  get halfOpen(): number {
+  get halfOpen(): Pick<HalfOpen, 'count' | 'from'> {
     return this.#halfOpen;
   }
 
@@ -62,7 +63,7 @@ export class SaTable {
 
   /** The entry's next state; a closed one leaves the table. */
   put(entry: Entry, state: IkeState): void {
-    this.#halfOpen += Number(state.name === 'initAnswered') - Number(entry.state.name === 'initAnswered');
+    this.#halfOpen.replace(entry.state, state);
     const [before, after] = [peerOf(entry.state), peerOf(state)];
     entry.state = state;
     if (before !== after) this.#movePeer(entry, before, after);
