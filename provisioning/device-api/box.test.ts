@@ -154,7 +154,7 @@ onBothPortals('a release is laid down for the updater, and the portal says why a
     );
   await until('an event', async () => (await events()).length > 0);
   const [{ kind, detail } = { kind: '', detail: '' }] = await events();
-  assert.deepEqual([kind, detail], ['updateFailed', `1.1.0: ${problem}`]);
+  assert.deepEqual([kind, detail], ['updateFailed', `1.1.0 does not run here: ${problem}`]);
 
   await portal.edit((to) => setRecord(to, 'release', '1.1.0', { state: 'stopped' }));
   await settings(1380);

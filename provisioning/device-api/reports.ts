@@ -5,6 +5,7 @@
 import type { Database, Tx } from '../db/database.ts';
 import { addEvents, type PortalEvent } from '../facts/events.ts';
 import { chunksOf } from '../facts/records.ts';
+import { updateSentence } from '../facts/rollout.ts';
 import type { StatusReport } from './messages.ts';
 
 const sampleEveryMs = 300_000;
@@ -14,6 +15,7 @@ interface Known {
   readonly health: string;
   readonly confirmedRevision: number;
   readonly refusedRevision: number;
+  /** What was last said of an update: its name and state. */
   readonly update: string;
   readonly sampledAt: number;
 }
@@ -40,13 +42,8 @@ export class Reports {
     const rows = await this.#database.queries.selectFrom('deviceStatus').selectAll().execute();
     for (const { deviceId, health, confirmedRevision, report, seenAt } of rows) {
       const { refused, update } = JSON.parse(report) as Partial<StatusReport>;
-      this.#known.set(deviceId, {
-        health,
-        confirmedRevision,
-        refusedRevision: refused?.revision ?? 0,
-        update: endOf(update),
-        sampledAt: seenAt,
-      });
+      const told = { refusedRevision: refused?.revision ?? 0, update: wordOf(update) };
+      this.#known.set(deviceId, { health, confirmedRevision, ...told, sampledAt: seenAt });
     }
   }
 
@@ -59,7 +56,7 @@ export class Reports {
       health: report.health,
       confirmedRevision: report.confirmedRevision,
       refusedRevision: report.refused?.revision ?? 0,
-      update: endOf(report.update),
+      update: wordOf(report.update),
       sampledAt: known?.sampledAt ?? 0,
     });
   }
@@ -138,6 +135,10 @@ async function writeStatus(tx: Tx, chunk: readonly (readonly [number, Pending])[
     .execute();
 }
 
+function wordOf(update: StatusReport['update']): string {
+  return update ? `${update.release} ${update.state}` : '';
+}
+
 function eventsOf(known: Known | undefined, device: string, report: StatusReport, at: number): PortalEvent[] {
   const events: PortalEvent[] = [];
   const { health, doctor, confirmedRevision, refused, update } = report;
@@ -151,15 +152,9 @@ function eventsOf(known: Known | undefined, device: string, report: StatusReport
     const kind = refused.rolledBack ? 'configurationRolledBack' : 'configurationRefused';
     events.push({ at, kind, device, detail: `revision ${refused.revision}: ${refused.problem}` });
   }
-  const end = endOf(update);
-  if (update && end !== '' && end !== known?.update) {
-    const kind = update.state === 'installed' ? 'updateInstalled' : 'updateFailed';
-    events.push({ at, kind, device, detail: `${update.release}${update.problem && ': '}${update.problem}` });
+  if (update && update.state !== 'downloading' && wordOf(update) !== known?.update) {
+    const kind = update.state === 'failed' ? 'updateFailed' : 'updateInstalled';
+    events.push({ at, kind, device, detail: updateSentence(update) });
   }
   return events;
-}
-
-/** Empty while there is none: a download is no event. */
-function endOf(update: StatusReport['update']): string {
-  return update === undefined || update.state === 'downloading' ? '' : `${update.release} ${update.state}`;
 }
