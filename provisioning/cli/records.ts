@@ -2,6 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { sql } from 'kysely';
+import type { Field } from '../facts/fields.ts';
 import { addRecord, archiveRecord, renumberSite, setRecord } from '../facts/fleet.ts';
 import { type Kind, type KindName, kinds } from '../facts/kinds.ts';
 import { type FactRecord, type Row, rowNamed, toRecords } from '../facts/records.ts';
@@ -37,6 +38,7 @@ export function addRecordCommands(program: Command): void {
     group
       .command('show')
       .argument('<name>', labelHint(kind))
+      .description('one of them, a field a line')
       .action((label: string, _, command: Command) => showRecord(command, kind, label));
     group
       .command('archive')
@@ -56,16 +58,21 @@ function renumberCommand(group: Command): void {
     .command('renumber')
     .argument('<name>', 'CUSTOMER/NAME')
     .description('addresses of another pool instead of those of the same family that it has')
-    .requiredOption('--pool <name>')
+    .requiredOption('--pool <name>', 'that the new range comes from')
     .option('--preview', 'show what would change, and change nothing')
     .action(async (label: string, { pool }: { pool: string }, command: Command) => {
       await changeAndShow(contextOf(command), `renumber ${label}`, (to) => renumberSite(to, label, pool));
     });
 }
 
+function fieldHint(kind: Kind, field: string): string {
+  const { about = '', initial } = kind.fields[field] ?? {};
+  const shown = initial === undefined || initial === null || initial === '' ? '' : JSON.stringify(initial);
+  return shown === '' || shown === '{}' || shown === '[]' ? about : `${about} (default: ${shown.replaceAll('"', '')})`;
+}
+
 function fieldOptions(command: Command, kind: Kind, fields: readonly string[]): Command {
-  for (const field of fields)
-    command.addOption(new Option(`--${optionName(field)} <value>`, `of type ${kind.fields[field]?.type}`));
+  for (const field of fields) command.addOption(new Option(`--${optionName(field)} <value>`, fieldHint(kind, field)));
   if (fields.includes('settings')) {
     const collect = (value: string, all: string[] = []) => [...all, value];
     command.option('--setting <path=value...>', 'one setting, such as tunnel.mtu=1400; "null" takes it away', collect);
@@ -74,10 +81,11 @@ function fieldOptions(command: Command, kind: Kind, fields: readonly string[]): 
 }
 
 function addCommand(group: Command, kind: Kind, fields: readonly string[]): void {
-  const command = fieldOptions(group.command('add').argument('<name>', labelHint(kind)), kind, fields);
+  const add = group.command('add').argument('<name>', labelHint(kind)).description(`a new ${kind.name}`);
+  const command = fieldOptions(add, kind, fields);
   if (kind.name === 'device') {
     command.option('--customer <name>', 'makes a site of the same name');
-    command.option('--policy <name>').option('--portal <name>');
+    command.option('--policy <name>', 'of that site').option('--portal <name>', 'of that site');
   }
   command.action(async (label: string, options: Record<string, unknown>, self: Command) => {
     const record = { ...labelFields(kind, label), ...recordOf(kind, options, {}) };
@@ -87,7 +95,11 @@ function addCommand(group: Command, kind: Kind, fields: readonly string[]): void
 
 function setCommand(group: Command, kind: Kind, fields: readonly string[]): void {
   const last = kind.label.at(-1) ?? 'name';
-  fieldOptions(group.command('set').argument('<name>', labelHint(kind)), kind, fields)
+  const set = group
+    .command('set')
+    .argument('<name>', labelHint(kind))
+    .description('change what is named, leave the rest');
+  fieldOptions(set, kind, fields)
     .option('--rename <name>', 'a new name')
     .action(async (label: string, options: Record<string, unknown>, self: Command) => {
       await changeAndShow(contextOf(self), `set ${kind.name} ${label}`, async (to) => {
@@ -102,7 +114,8 @@ function setCommand(group: Command, kind: Kind, fields: readonly string[]): void
 function listCommand(group: Command, kind: Kind): void {
   group
     .command('list')
-    .option('--archived', 'what is archived')
+    .description('all of them')
+    .option('--archived', 'what is archived instead')
     .action(async (options: { archived?: boolean }, self: Command) => {
       const { output, withDatabase } = contextOf(self);
       await withDatabase(async ({ queries }) => {
@@ -137,7 +150,7 @@ function recordOf(kind: Kind, options: Readonly<Record<string, unknown>>, oldSet
   const record: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     if (typeof value !== 'string' || name === 'rename') continue;
-    record[name] = fieldValue(kind.fields[name]?.type ?? 'text', value);
+    record[name] = fieldValue(kind.fields[name], value);
   }
   const single = options.setting as string[] | undefined;
   if (!single) return record;
@@ -145,11 +158,13 @@ function recordOf(kind: Kind, options: Readonly<Record<string, unknown>>, oldSet
   return { ...record, settings: single.reduce(withSetting, start) };
 }
 
-/** Lists may be written with commas; everything else of type json is JSON. */
-function fieldValue(type: string, value: string): unknown {
+/** Lists may be written with commas; everything else of type json is JSON. `null`: none, where there may be none. */
+function fieldValue(field: Field | undefined, value: string): unknown {
+  const { type = 'text', initial } = field ?? {};
+  if (type === 'reference' && initial === null && value === 'null') return null;
   if (type === 'integer') return /^-?\d+$/.test(value) ? Number(value) : value;
   if (type !== 'json') return value;
-  return /^[[{n]/.test(value) ? jsonOr(value, value) : value.split(',').map((part) => part.trim());
+  return /^[[{]|^null$/.test(value) ? jsonOr(value, value) : value.split(',').map((part) => part.trim());
 }
 
 function jsonOr(text: string, otherwise: unknown): unknown {

@@ -10,22 +10,24 @@ export interface Field {
   readonly initial?: unknown;
   /** Of a reference: the kind that it names. Its column ends in `Id`. */
   readonly to?: KindName;
+  /** What people are told when they ask for help with it. */
+  readonly about?: string;
   /** Of a secret: how it is told to people. An export leaves the rest out unless it is asked for. */
   readonly conceal?: (value: unknown) => unknown;
 }
 
-type Initial = Pick<Field, 'initial' | 'conceal'>;
+type More = Pick<Field, 'initial' | 'about' | 'conceal'>;
 
-export const text = (schema: z.ZodType<string>, more: Initial = {}): Field => ({ type: 'text', schema, ...more });
-export const integer = (from: number, to: number, more: Initial = {}): Field => ({
+export const text = (schema: z.ZodType<string>, more: More = {}): Field => ({ type: 'text', schema, ...more });
+export const integer = (from: number, to: number, more: More = {}): Field => ({
   type: 'integer',
   schema: z.int().min(from).max(to),
   ...more,
 });
-export const json = (schema: z.ZodType, more: Initial = {}): Field => ({ type: 'json', schema, ...more });
+export const json = (schema: z.ZodType, more: More = {}): Field => ({ type: 'json', schema, ...more });
 
 const labelText = z.string().min(1, 'expected a name').max(200);
-export const reference = (to: KindName, more: Initial = {}): Field => ({
+export const reference = (to: KindName, more: More = {}): Field => ({
   type: 'reference',
   schema: more.initial === null ? labelText.nullable() : labelText,
   to,

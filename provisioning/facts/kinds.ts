@@ -66,7 +66,11 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     name: 'customer',
     table: 'customers',
     label: ['name'],
-    fields: { name: text(title), email: text(email, { initial: '' }), note: text(note, { initial: '' }) },
+    fields: {
+      name: text(title),
+      email: text(email, { initial: '', about: 'where the welcome mail goes' }),
+      note: text(note, { initial: '', about: 'for people' }),
+    },
   },
   portal: {
     name: 'portal',
@@ -75,20 +79,24 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     unique: ['ikeId'],
     fields: {
       name: text(recordName),
-      ikeId: text(ikeId),
-      publicKey: text(publicKey),
-      addresses: json(addresses),
-      networks: json(networks),
-      apiUrls: json(z.array(httpsUrl).min(1).max(8)),
-      apiKey: text(publicKey),
-      settings: json(settings, { initial: {} }),
+      ikeId: text(ikeId, { about: 'its IKE identity, such as portal.example.com' }),
+      publicKey: text(publicKey, { about: 'of its tunnel end, base64' }),
+      addresses: json(addresses, { about: 'where boxes call, commas between' }),
+      networks: json(networks, { about: 'the corporate networks behind it, commas between' }),
+      apiUrls: json(z.array(httpsUrl).min(1).max(8), { about: 'where boxes reach its device API, commas between' }),
+      apiKey: text(publicKey, { about: 'of its device API, base64' }),
+      settings: json(settings, { initial: {}, about: 'of its tunnel end, JSON' }),
     },
   },
   policy: {
     name: 'policy',
     table: 'policies',
     label: ['name'],
-    fields: { name: text(recordName), settings: json(settings, { initial: {} }), note: text(note, { initial: '' }) },
+    fields: {
+      name: text(recordName),
+      settings: json(settings, { initial: {}, about: 'parts of the configuration of its boxes, JSON; see --setting' }),
+      note: text(note, { initial: '', about: 'for people' }),
+    },
   },
   zone: {
     name: 'zone',
@@ -98,7 +106,10 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     fields: {
       policy: reference('policy'),
       name: text(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a zone name such as "work"')),
-      reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), { initial: [] }),
+      reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), {
+        initial: [],
+        about: 'zones that it may start a conversation with, commas between; internet, tunnel',
+      }),
     },
   },
   'dns-zone': {
@@ -107,18 +118,29 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(domain),
-      primaries: json(addresses),
-      policy: reference('policy', { initial: null }),
-      tsigKey: text(tsigKey, { initial: '', conceal: concealTsigKey }),
+      primaries: json(addresses, { about: 'addresses of the servers that it is fetched from, commas between' }),
+      policy: reference('policy', { initial: null, about: 'only for sites of this policy; null: for all' }),
+      tsigKey: text(tsigKey, {
+        initial: '',
+        conceal: concealTsigKey,
+        about: 'of the transfers: NAME:SECRET (HMAC-SHA-256, secret in base64)',
+      }),
       /** Its zones are taken from the same primaries, where they lie at or below one of these; null: no catalog (RFC 9432). */
-      catalogWithin: json(z.array(domain).min(1).max(16).nullable(), { initial: null }),
+      catalogWithin: json(z.array(domain).min(1).max(16).nullable(), {
+        initial: null,
+        about: 'a catalog of zones at or below these domains, commas between; null: a plain zone',
+      }),
     },
   },
   pool: {
     name: 'pool',
     table: 'pools',
     label: ['name'],
-    fields: { name: text(recordName), prefix: text(network), siteLength: integer(1, 128) },
+    fields: {
+      name: text(recordName),
+      prefix: text(network, { about: 'the addresses, such as 10.64.0.0/10' }),
+      siteLength: integer(1, 128, { about: 'length of the range of one site, such as 24' }),
+    },
   },
   site: {
     name: 'site',
@@ -128,9 +150,9 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     fields: {
       customer: reference('customer'),
       name: text(title),
-      policy: reference('policy', { initial: 'default' }),
-      portal: reference('portal'),
-      settings: json(settings, { initial: {} }),
+      policy: reference('policy', { initial: 'default', about: 'its settings and zones' }),
+      portal: reference('portal', { about: 'which its box calls' }),
+      settings: json(settings, { initial: {}, about: 'laid over those of the policy, JSON; see --setting' }),
     },
   },
   range: {
@@ -152,14 +174,14 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     owner: 'site',
     unique: ['ikeId'],
     fields: {
-      site: reference('site'),
+      site: reference('site', { about: 'which it serves: CUSTOMER/NAME' }),
       name: text(recordName),
-      ikeId: text(ikeId),
-      channel: text(recordName, { initial: 'stable' }),
-      settings: json(settings, { initial: {} }),
+      ikeId: text(ikeId, { about: 'its IKE identity' }),
+      channel: text(recordName, { initial: 'stable', about: 'whose releases it follows' }),
+      settings: json(settings, { initial: {}, about: 'laid over those of policy and site, JSON; see --setting' }),
       state: text(z.enum(['expected', 'enrolled', 'revoked']), { initial: 'expected' }),
       movedTo: json(movedTo, { initial: null }),
-      note: text(note, { initial: '' }),
+      note: text(note, { initial: '', about: 'for people' }),
     },
   },
   key: {
@@ -179,13 +201,13 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(recordName),
-      channel: text(recordName, { initial: 'stable' }),
-      url: text(httpsUrl),
-      sha256: text(sha256),
-      signature: text(z.string().max(1000), { initial: '' }),
-      state: text(z.enum(['draft', 'rolling', 'stopped']), { initial: 'draft' }),
-      percent: integer(0, 100, { initial: 0 }),
-      maxFailures: integer(0, 1_000_000, { initial: 3 }),
+      channel: text(recordName, { initial: 'stable', about: 'of the boxes that it is for' }),
+      url: text(httpsUrl, { about: 'where the boxes fetch the bundle' }),
+      sha256: text(sha256, { about: 'of the bundle, hexadecimal' }),
+      signature: text(z.string().max(1000), { initial: '', about: 'of the bundle' }),
+      state: text(z.enum(['draft', 'rolling', 'stopped']), { initial: 'draft', about: 'draft, rolling or stopped' }),
+      percent: integer(0, 100, { initial: 0, about: 'share of the channel that it is offered to' }),
+      maxFailures: integer(0, 1_000_000, { initial: 3, about: 'more boxes than this that went back stop it' }),
     },
   },
 };
