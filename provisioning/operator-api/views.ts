@@ -124,18 +124,13 @@ async function device({ database: { queries }, now, params }: Asked) {
     .where('at', '>', now - 86_400_000)
     .orderBy('at')
     .execute();
-  const { devices } = await fleetPage(queries, {
-    now,
-    search: '',
-    health: '',
-    after: before(String(row.name)),
-    limit: 1,
-  });
+  const only = { now, search: '', health: '', after: '', limit: 1, name: String(row.name) } as const;
+  const [glance = null] = (await fleetPage(queries, only)).devices;
   return {
     facts,
     site,
     archived: row.archivedAt !== null,
-    glance: devices.find((one) => one.name === row.name) ?? null,
+    glance,
     ranges: await ofDevice('range', 'siteId', Number(row.siteId)),
     keys: await ofDevice('key', 'deviceId', row.id),
     configuration: compiled ? { revision: compiled.revision, ...concealed(JSON.parse(compiled.body)) } : null,
@@ -143,12 +138,6 @@ async function device({ database: { queries }, now, params }: Asked) {
     samples: samples.map(({ deviceId: _, ...sample }) => sample),
     events: await listEvents(queries, { device: String(row.name), limit: 20 }),
   };
-}
-
-/** A text that sorts right before the name: names are ASCII, and `~` is behind all that they may hold. */
-function before(name: string): string {
-  const last = name.charCodeAt(name.length - 1);
-  return `${name.slice(0, -1)}${String.fromCharCode(last - 1)}~`;
 }
 
 async function records({ database: { queries }, params, query }: Asked) {

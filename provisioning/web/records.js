@@ -21,11 +21,20 @@ const examples = {
  * @param {string} kind
  */
 export async function showRecords(into, kind) {
-  const { records, label } = await api('GET', `/records/${encodeURIComponent(kind)}`);
+  await showPage(into, kind, 0);
+}
+
+/**
+ * @param {HTMLElement} into
+ * @param {string} kind
+ * @param {number} after id of the last record of the page before
+ */
+async function showPage(into, kind, after) {
+  const { records, label, next } = await api('GET', `/records/${encodeURIComponent(kind)}?after=${after}`);
   const columns = Object.keys(records[0] ?? {}).filter((name) => name !== 'note');
   /** @param {any} record */
   const labelOf = (record) => label.map((/** @type {string} */ field) => record[field]).join('/');
-  const reload = () => showRecords(into, kind);
+  const reload = () => showPage(into, kind, after);
   replace(
     into,
     h('h1', {}, 'Records'),
@@ -77,6 +86,12 @@ export async function showRecords(into, kind) {
       'button',
       { type: 'button', onclick: () => edit(into, { kind, label: null, record: examples[kind] ?? {}, done: reload }) },
       `Add a ${kind}`,
+    ),
+    h(
+      'div',
+      { class: 'row' },
+      after > 0 && h('button', { type: 'button', onclick: () => showPage(into, kind, 0) }, 'From the beginning'),
+      next && h('button', { type: 'button', onclick: () => showPage(into, kind, next) }, 'More'),
     ),
   );
 }
