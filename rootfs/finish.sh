@@ -51,3 +51,5 @@ rm -rf "$root/usr/share/factory/var"; cp -a "$root/var" "$root/usr/share/factory
 in_tools depmod -b "/build/$arch/root" "$release"
 rm -rf "$root/boot" "$root/home" "$root/media" "$root/srv" "$root/opt"
 find "$root/dev" -mindepth 1 -delete
+# One time for everything: when a tree was checked out or a package was unpacked is nobody's business in there.
+find "$root" -xdev -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
