@@ -5,31 +5,80 @@ import { sql } from 'kysely';
 import type { Field } from '../facts/fields.ts';
 import { addRecord, archiveRecord, renumberSite, setRecord } from '../facts/fleet.ts';
 import { type Kind, type KindName, kinds } from '../facts/kinds.ts';
+import { meanings } from '../facts/meanings.ts';
 import { type FactRecord, type Row, rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
 import { changeAndShow, contextOf } from './context.ts';
 import { fieldList, show, table } from './output.ts';
 
 /** Kinds that have a command of their own, and what it does not offer. */
-export const recordCommands: Readonly<Partial<Record<KindName, { about: string; without?: readonly string[] }>>> = {
-  customer: { about: 'whom sites and devices belong to' },
-  site: { about: 'one home: CUSTOMER/NAME, with its address ranges' },
-  device: { about: 'one box', without: ['state', 'movedTo'] },
-  pool: { about: 'private addresses that sites get ranges of' },
-  policy: { about: 'settings that many sites share' },
-  zone: { about: 'which zones of a home may talk: POLICY/NAME' },
-  'dns-zone': { about: 'corporate zones that boxes are secondaries of' },
-  portal: { about: 'the other ends of the tunnels' },
-  release: { about: 'versions of the box and their roll-out' },
+export const recordCommands: Readonly<Partial<Record<KindName, RecordCommand>>> = {
+  customer: {
+    about: 'whom sites and devices belong to',
+    examples: ['customer add acme --email home@acme.example', 'customer archive acme --preview'],
+  },
+  site: {
+    about: 'one home: CUSTOMER/NAME, with its address ranges',
+    examples: ['site add acme/home --policy default', 'site renumber acme/home --pool second'],
+  },
+  device: {
+    about: 'one box',
+    without: ['state', 'movedTo'],
+    examples: [
+      'device add home-1 --customer acme --setting lan.interface=work0',
+      'device set home-1 --setting tunnel.mtu=1400 --preview',
+      'device revoke home-1',
+    ],
+  },
+  pool: {
+    about: 'private addresses that sites get ranges of',
+    examples: ['pool add second --prefix 10.200.0.0/16 --site-length 24', 'pool list'],
+  },
+  policy: {
+    about: 'settings that many sites share',
+    examples: ['policy add quiet --setting peer.livenessSeconds=60', 'site set acme/home --policy quiet'],
+  },
+  zone: {
+    about: 'which zones of a home may talk: POLICY/NAME',
+    examples: ['zone add default/work --reaches internet,guests', 'zone list'],
+  },
+  'dns-zone': {
+    about: 'corporate zones that boxes are secondaries of',
+    examples: [
+      'dns-zone add corp.example --primaries 10.1.0.53,10.1.0.54',
+      'dns-zone add catalog.corp.example --primaries 10.1.0.53 --catalog-within corp.example',
+    ],
+  },
+  portal: {
+    about: 'the other ends of the tunnels',
+    examples: ['portal show portal', 'portal set portal --networks 10.1.0.0/16,10.2.0.0/16 --preview'],
+  },
+  release: {
+    about: 'versions of the box and their roll-out',
+    examples: [
+      'release add 1.1.0 --url https://files.example/moat-1.1.0-pc.bundle --sha256 DIGEST',
+      'release set 1.1.0 --state rolling --percent 5',
+      'release progress 1.1.0',
+    ],
+  },
 };
+
+interface RecordCommand {
+  readonly about: string;
+  /** Fields that it does not offer. */
+  readonly without?: readonly string[];
+  /** What people would type, without the name of the program. */
+  readonly examples: readonly string[];
+}
 
 const labelHint = (kind: Kind) => kind.label.map((field) => field.toUpperCase()).join('/');
 const optionName = (field: string) => field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 export function addRecordCommands(program: Command): void {
-  for (const [name, { about, without = [] }] of Object.entries(recordCommands)) {
+  for (const [name, { about, without = [], examples }] of Object.entries(recordCommands)) {
     const kind = kinds[name as KindName];
     const group = program.command(name).description(about);
+    group.addHelpText('after', `\nFor example:\n${examples.map((words) => `  portal ${words}\n`).join('')}`);
     const fields = Object.keys(kind.fields).filter((field) => !kind.label.includes(field) && !without.includes(field));
     addCommand(group, kind, fields);
     setCommand(group, kind, fields);
@@ -65,14 +114,15 @@ function renumberCommand(group: Command): void {
     });
 }
 
-function fieldHint(kind: Kind, field: string): string {
-  const { about = '', initial } = kind.fields[field] ?? {};
-  const shown = initial === undefined || initial === null || initial === '' ? '' : JSON.stringify(initial);
-  return shown === '' || shown === '{}' || shown === '[]' ? about : `${about} (default: ${shown.replaceAll('"', '')})`;
+function fieldOption(kind: Kind, field: string): Option {
+  const { shape = 'value', meaning = '' } = meanings[kind.name][field] ?? {};
+  const { initial } = kind.fields[field] ?? {};
+  const shown = ['string', 'number'].includes(typeof initial) && initial !== '' ? ` (default: ${initial})` : '';
+  return new Option(`--${optionName(field)} <${shape}>`, `${meaning}${shown}`);
 }
 
 function fieldOptions(command: Command, kind: Kind, fields: readonly string[]): Command {
-  for (const field of fields) command.addOption(new Option(`--${optionName(field)} <value>`, fieldHint(kind, field)));
+  for (const field of fields) command.addOption(fieldOption(kind, field));
   if (fields.includes('settings')) {
     const collect = (value: string, all: string[] = []) => [...all, value];
     command.option('--setting <path=value...>', 'one setting, such as tunnel.mtu=1400; "null" takes it away', collect);

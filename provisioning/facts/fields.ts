@@ -10,13 +10,11 @@ export interface Field {
   readonly initial?: unknown;
   /** Of a reference: the kind that it names. Its column ends in `Id`. */
   readonly to?: KindName;
-  /** What people are told when they ask for help with it. */
-  readonly about?: string;
   /** Of a secret: how it is told to people. An export leaves the rest out unless it is asked for. */
   readonly conceal?: (value: unknown) => unknown;
 }
 
-type More = Pick<Field, 'initial' | 'about' | 'conceal'>;
+type More = Pick<Field, 'initial' | 'conceal'>;
 
 export const text = (schema: z.ZodType<string>, more: More = {}): Field => ({ type: 'text', schema, ...more });
 export const integer = (from: number, to: number, more: More = {}): Field => ({

@@ -68,8 +68,8 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(title),
-      email: text(email, { initial: '', about: 'where the welcome mail goes' }),
-      note: text(note, { initial: '', about: 'for people' }),
+      email: text(email, { initial: '' }),
+      note: text(note, { initial: '' }),
     },
   },
   portal: {
@@ -79,13 +79,13 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     unique: ['ikeId'],
     fields: {
       name: text(recordName),
-      ikeId: text(ikeId, { about: 'its IKE identity, such as portal.example.com' }),
-      publicKey: text(publicKey, { about: 'of its tunnel end, base64' }),
-      addresses: json(addresses, { about: 'where boxes call, commas between' }),
-      networks: json(networks, { about: 'the corporate networks behind it, commas between' }),
-      apiUrls: json(z.array(httpsUrl).min(1).max(8), { about: 'where boxes reach its device API, commas between' }),
-      apiKey: text(publicKey, { about: 'of its device API, base64' }),
-      settings: json(settings, { initial: {}, about: 'of its tunnel end, JSON' }),
+      ikeId: text(ikeId),
+      publicKey: text(publicKey),
+      addresses: json(addresses),
+      networks: json(networks),
+      apiUrls: json(z.array(httpsUrl).min(1).max(8)),
+      apiKey: text(publicKey),
+      settings: json(settings, { initial: {} }),
     },
   },
   policy: {
@@ -94,8 +94,8 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(recordName),
-      settings: json(settings, { initial: {}, about: 'parts of the configuration of its boxes, JSON; see --setting' }),
-      note: text(note, { initial: '', about: 'for people' }),
+      settings: json(settings, { initial: {} }),
+      note: text(note, { initial: '' }),
     },
   },
   zone: {
@@ -108,7 +108,6 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
       name: text(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a zone name such as "work"')),
       reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), {
         initial: [],
-        about: 'zones that it may start a conversation with, commas between; internet, tunnel',
       }),
     },
   },
@@ -118,17 +117,15 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(domain),
-      primaries: json(addresses, { about: 'addresses of the servers that it is fetched from, commas between' }),
-      policy: reference('policy', { initial: null, about: 'only for sites of this policy; null: for all' }),
+      primaries: json(addresses),
+      policy: reference('policy', { initial: null }),
       tsigKey: text(tsigKey, {
         initial: '',
         conceal: concealTsigKey,
-        about: 'of the transfers: NAME:SECRET (HMAC-SHA-256, secret in base64)',
       }),
       /** Its zones are taken from the same primaries, where they lie at or below one of these; null: no catalog (RFC 9432). */
       catalogWithin: json(z.array(domain).min(1).max(16).nullable(), {
         initial: null,
-        about: 'a catalog of zones at or below these domains, commas between; null: a plain zone',
       }),
     },
   },
@@ -138,8 +135,8 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(recordName),
-      prefix: text(network, { about: 'the addresses, such as 10.64.0.0/10' }),
-      siteLength: integer(1, 128, { about: 'length of the range of one site, such as 24' }),
+      prefix: text(network),
+      siteLength: integer(1, 128),
     },
   },
   site: {
@@ -150,9 +147,9 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     fields: {
       customer: reference('customer'),
       name: text(title),
-      policy: reference('policy', { initial: 'default', about: 'its settings and zones' }),
-      portal: reference('portal', { about: 'which its box calls' }),
-      settings: json(settings, { initial: {}, about: 'laid over those of the policy, JSON; see --setting' }),
+      policy: reference('policy', { initial: 'default' }),
+      portal: reference('portal'),
+      settings: json(settings, { initial: {} }),
     },
   },
   range: {
@@ -174,14 +171,14 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     owner: 'site',
     unique: ['ikeId'],
     fields: {
-      site: reference('site', { about: 'which it serves: CUSTOMER/NAME' }),
+      site: reference('site'),
       name: text(recordName),
-      ikeId: text(ikeId, { about: 'its IKE identity' }),
-      channel: text(recordName, { initial: 'stable', about: 'whose releases it follows' }),
-      settings: json(settings, { initial: {}, about: 'laid over those of policy and site, JSON; see --setting' }),
+      ikeId: text(ikeId),
+      channel: text(recordName, { initial: 'stable' }),
+      settings: json(settings, { initial: {} }),
       state: text(z.enum(['expected', 'enrolled', 'revoked']), { initial: 'expected' }),
       movedTo: json(movedTo, { initial: null }),
-      note: text(note, { initial: '', about: 'for people' }),
+      note: text(note, { initial: '' }),
     },
   },
   key: {
@@ -201,13 +198,13 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     label: ['name'],
     fields: {
       name: text(recordName),
-      channel: text(recordName, { initial: 'stable', about: 'of the boxes that it is for' }),
-      url: text(httpsUrl, { about: 'where the boxes fetch the bundle' }),
-      sha256: text(sha256, { about: 'of the bundle, hexadecimal' }),
-      signature: text(z.string().max(1000), { initial: '', about: 'of the bundle' }),
-      state: text(z.enum(['draft', 'rolling', 'stopped']), { initial: 'draft', about: 'draft, rolling or stopped' }),
-      percent: integer(0, 100, { initial: 0, about: 'share of the channel that it is offered to' }),
-      maxFailures: integer(0, 1_000_000, { initial: 3, about: 'more boxes than this that went back stop it' }),
+      channel: text(recordName, { initial: 'stable' }),
+      url: text(httpsUrl),
+      sha256: text(sha256),
+      signature: text(z.string().max(1000), { initial: '' }),
+      state: text(z.enum(['draft', 'rolling', 'stopped']), { initial: 'draft' }),
+      percent: integer(0, 100, { initial: 0 }),
+      maxFailures: integer(0, 1_000_000, { initial: 3 }),
     },
   },
 };

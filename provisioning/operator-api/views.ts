@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { concealed } from '../compile/conceal.ts';
 import { listEvents } from '../facts/events.ts';
 import { type Kind, type KindName, kindNames, kinds } from '../facts/kinds.ts';
+import { meanings } from '../facts/meanings.ts';
 import { type Row, rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
 import { listRevisions, revisionDifferences } from '../facts/revisions.ts';
@@ -147,7 +148,12 @@ async function records({ database: { queries }, params, query }: Asked) {
     and id > ${Number(query.after)} order by id limit 200`;
   const { rows } = await found.execute(queries);
   const all = await toRecords(queries, kind, rows);
-  return { records: all, next: rows.length === 200 ? rows.at(-1)?.id : null, label: kind.label };
+  return {
+    records: all,
+    next: rows.length === 200 ? rows.at(-1)?.id : null,
+    label: kind.label,
+    meanings: meanings[kind.name],
+  };
 }
 
 async function record({ database: { queries }, params }: Asked) {
