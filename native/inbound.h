@@ -58,6 +58,7 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
  private:
   Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
   Drop PostIke(std::span<const uint8_t> message, const Path& path, uint64_t nowMs) noexcept;
+  InboundSa* Find(uint32_t spi) noexcept;
   Drop ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept;
   void Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept;
   Drop Unwrap(InboundSa& sa, const esp::Opened& opened, const Received& received, uint64_t nowMs) noexcept;
@@ -76,6 +77,8 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
   Coalescer coalescer_;
   aggfrag::BufferPool pool_;
   std::unordered_map<uint32_t, std::unique_ptr<InboundSa>> sas_;
+  /** What `Find` found last. */
+  InboundSa* last_ = nullptr;
   /** SPIs of SAs that keep something for `Tick` to look at. */
   std::vector<uint32_t> keeping_;
   size_t nextSwept_ = 0;

@@ -7,6 +7,7 @@ export interface Report {
   readonly version: string;
   readonly health: 'up' | 'degraded' | 'down';
   readonly doctor: string;
+  readonly hardware?: string;
   readonly appliedRevision: number;
   readonly confirmedRevision: number;
   readonly refused?: Refused;
@@ -70,6 +71,7 @@ export function reportOf(facts: ReportFacts): Report {
     version: status.version,
     health: tunnelUp ? (status.problems.length > 0 ? 'degraded' : 'up') : 'down',
     doctor: [...status.sentence].slice(0, longestSentence).join(''),
+    ...(status.hardware === null ? {} : { hardware: status.hardware }),
     appliedRevision: appliedRevision ?? 0,
     confirmedRevision,
     ...(refused === null ? {} : { refused: { ...refused, problem: refused.problem.slice(0, longestSentence) } }),

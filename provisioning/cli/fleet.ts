@@ -147,12 +147,13 @@ async function showDevice(
 
 /** The last report, a fact a line. */
 function statusFields({ report, seenAt, health, version, appliedRevision, confirmedRevision }: DeviceStatusRow) {
-  const { doctor, refused, tunnel } = JSON.parse(report) as StatusReport;
+  const { doctor, hardware, refused, tunnel } = JSON.parse(report) as StatusReport;
   return {
     lastReport: `${time(seenAt)} UTC`,
     health,
     doctor,
     version,
+    hardware,
     update: updateSentence(updateOf(report)),
     configuration: `revision ${appliedRevision} in force, ${confirmedRevision} confirmed`,
     refused:

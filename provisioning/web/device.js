@@ -77,6 +77,7 @@ function glanceCard({ facts, site, glance, status, configuration, ranges }) {
       'last seen': time(status?.seenAt),
       version: status?.version,
       update: glance?.update,
+      hardware: report?.hardware ?? '',
       configuration: `revision ${configuration?.revision ?? 0}, confirmed ${status?.confirmedRevision ?? 0}`,
       refused: report?.refused ? `revision ${report.refused.revision}: ${report.refused.problem}` : '',
       'sent to': facts.movedTo?.apiUrls,
