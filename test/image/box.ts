@@ -79,7 +79,10 @@ export class Box {
 
   /** Lets a machine that was started with `awake` live for so long; what reading its memory takes does not count. */
   async lives(milliseconds: number): Promise<void> {
-    while (!(await this.#order('info status', 200)).includes('running')) await sleep(50);
+    while (!(await this.#order('info status', 200)).includes('running')) {
+      if (this.console.ended) throw new Error(`the machine does not go on: ${this.console.text.slice(-500)}`);
+      await sleep(50);
+    }
     await sleep(milliseconds);
   }
 
