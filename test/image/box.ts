@@ -6,8 +6,8 @@ import type { Disk } from './disk.ts';
 import { type MachineOptions, qemu } from './qemu.ts';
 import type { Street } from './street.ts';
 
-/** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst. */
-export const bootSeconds = 600;
+/** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst; `MOAT_IMAGE_SECONDS` where it takes longer. */
+export const bootSeconds = Number(process.env.MOAT_IMAGE_SECONDS ?? 600);
 const console0 = 'CONSOLE-READY';
 
 export interface Working {
