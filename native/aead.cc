@@ -1,13 +1,13 @@
 #include "aead.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/params.h>
 
 #include <cstring>
 
 namespace moat {
 namespace {
-
-constexpr size_t kNonceLength = kSaltLength + kIvLength;
 
 const EVP_CIPHER* EvpCipher(Cipher cipher) {
   switch (cipher) {
@@ -20,6 +20,13 @@ const EVP_CIPHER* EvpCipher(Cipher cipher) {
   }
   return nullptr;
 }
+
+/** What EVP_CIPHER_CTX_ctrl makes of a tag, without its way through all the controls of all ciphers: a twelfth of a packet's time. */
+struct TagParameter {
+  explicit TagParameter(uint8_t* tag) noexcept
+      : list{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, kIcvLength), OSSL_PARAM_construct_end()} {}
+  OSSL_PARAM list[2];
+};
 
 }  // namespace
 
@@ -40,29 +47,31 @@ Aead::~Aead() {
   OPENSSL_cleanse(salt_, sizeof salt_);
 }
 
-bool Aead::Start(const uint8_t* iv, std::span<const uint8_t> additional, std::span<uint8_t> data) noexcept {
-  uint8_t nonce[kNonceLength];
-  std::memcpy(nonce, salt_, kSaltLength);
-  std::memcpy(nonce + kSaltLength, iv, kIvLength);
-  int length = 0;
-  return EVP_CipherInit_ex(context_, nullptr, nullptr, nullptr, nonce, -1) == 1 &&
-         EVP_CipherUpdate(context_, nullptr, &length, additional.data(), static_cast<int>(additional.size())) == 1 &&
-         EVP_CipherUpdate(context_, data.data(), &length, data.data(), static_cast<int>(data.size())) == 1;
+Aead::Nonce Aead::NonceOf(const uint8_t* iv) const noexcept {
+  Nonce nonce;
+  std::memcpy(nonce.octets, salt_, kSaltLength);
+  std::memcpy(nonce.octets + kSaltLength, iv, kIvLength);
+  return nonce;
 }
 
 bool Aead::Seal(const uint8_t* iv, std::span<const uint8_t> additional, std::span<uint8_t> data, uint8_t* tag) noexcept {
   int length = 0;
-  return Start(iv, additional, data) && EVP_CipherFinal_ex(context_, data.data() + data.size(), &length) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_GET_TAG, kIcvLength, tag) == 1;
+  TagParameter made(tag);
+  return EVP_EncryptInit_ex2(context_, nullptr, nullptr, NonceOf(iv).octets, nullptr) == 1 &&
+         EVP_EncryptUpdate(context_, nullptr, &length, additional.data(), static_cast<int>(additional.size())) == 1 &&
+         EVP_EncryptUpdate(context_, data.data(), &length, data.data(), static_cast<int>(data.size())) == 1 &&
+         EVP_EncryptFinal_ex(context_, data.data() + data.size(), &length) == 1 && EVP_CIPHER_CTX_get_params(context_, made.list) == 1;
 }
 
 bool Aead::Open(const uint8_t* iv, std::span<const uint8_t> additional, std::span<uint8_t> data, const uint8_t* tag) noexcept {
   uint8_t expected[kIcvLength];
   std::memcpy(expected, tag, kIcvLength);
   int length = 0;
-  return Start(iv, additional, data) &&
-         EVP_CIPHER_CTX_ctrl(context_, EVP_CTRL_AEAD_SET_TAG, kIcvLength, expected) == 1 &&
-         EVP_CipherFinal_ex(context_, data.data() + data.size(), &length) == 1;
+  const TagParameter wanted(expected);
+  return EVP_DecryptInit_ex2(context_, nullptr, nullptr, NonceOf(iv).octets, wanted.list) == 1 &&
+         EVP_DecryptUpdate(context_, nullptr, &length, additional.data(), static_cast<int>(additional.size())) == 1 &&
+         EVP_DecryptUpdate(context_, data.data(), &length, data.data(), static_cast<int>(data.size())) == 1 &&
+         EVP_DecryptFinal_ex(context_, data.data() + data.size(), &length) == 1;
 }
 
 }  // namespace moat

@@ -36,7 +36,11 @@ class Aead {
 
  private:
   Aead() = default;
-  bool Start(const uint8_t* iv, std::span<const uint8_t> additional, std::span<uint8_t> data) noexcept;
+
+  struct Nonce {
+    uint8_t octets[kSaltLength + kIvLength];
+  };
+  Nonce NonceOf(const uint8_t* iv) const noexcept;
 
   EVP_CIPHER_CTX* context_ = nullptr;
   uint8_t salt_[kSaltLength] = {};

@@ -80,6 +80,25 @@ class Packer {
     }
   }
 
+  /**
+   * Room for a packet of `length` octets that goes into one payload whole and follows what is there; null when it must be split, or be given to
+   * `Add`. The caller writes the packet there and then calls `Written`.
+   */
+  template <typename Take, typename Emit>
+  uint8_t* Room(size_t length, size_t capacity, Take take, Emit emit) {
+    if (IsOpen() && !MayStartHere(length)) Finish(emit);
+    if (!IsOpen() && length > capacity - kHeaderLength) return nullptr;
+    if (!IsOpen()) Begin(take(), capacity, 0);
+    if (length > capacity_ - used_) return nullptr;
+    used_ += length;
+    return payload_ + used_ - length;
+  }
+
+  template <typename Emit>
+  void Written(Emit emit) {
+    if (capacity_ - used_ < kIpv4HeaderLength) Finish(emit);
+  }
+
   /** Emits what is open. */
   template <typename Emit>
   void Finish(Emit emit) {

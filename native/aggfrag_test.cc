@@ -21,6 +21,15 @@ struct Packed {
   void Add(const Octets& packet, size_t capacity) {
     packer.Add(packet, capacity, [&] { return buffer.data(); }, [&](std::span<uint8_t> one) { payloads.emplace_back(one.begin(), one.end()); });
   }
+  /** Writes where the packer gives room; false: it did not, and was given the packet. */
+  bool AddInRoom(const Octets& packet, size_t capacity) {
+    const auto emit = [&](std::span<uint8_t> one) { payloads.emplace_back(one.begin(), one.end()); };
+    uint8_t* room = packer.Room(packet.size(), capacity, [&] { return buffer.data(); }, emit);
+    if (room == nullptr) return Add(packet, capacity), false;
+    std::copy(packet.begin(), packet.end(), room);
+    packer.Written(emit);
+    return true;
+  }
   void Finish() {
     packer.Finish([&](std::span<uint8_t> one) { payloads.emplace_back(one.begin(), one.end()); });
   }
@@ -48,6 +57,27 @@ Octets Inner(size_t length, uint32_t number) {
 }
 
 }  // namespace
+
+TEST(PackerGivesRoomWhereItWouldHavePutThePacket) {
+  auto random = moat::testing::Random();
+  for (int round = 0; round < 200; round += 1) {
+    const size_t capacity = 64 + random() % 1400;
+    Packed added, roomed;
+    size_t rooms = 0;
+    for (uint32_t i = 0; i < 40; i += 1) {
+      const Octets packet = Inner(20 + random() % (random() % 3 == 0 ? 3000 : capacity), i);
+      added.Add(packet, capacity);
+      rooms += roomed.AddInRoom(packet, capacity) ? 1 : 0;
+      if (random() % 6 > 0) continue;
+      added.Finish();
+      roomed.Finish();
+    }
+    added.Finish();
+    roomed.Finish();
+    EXPECT(rooms > 0);
+    EXPECT(added.payloads == roomed.payloads);
+  }
+}
 
 TEST(AggfragLayoutOnTheWire) {
   Packed packed;

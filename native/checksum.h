@@ -43,6 +43,9 @@ inline uint64_t AddToSum(uint64_t sum, std::span<const uint8_t> octets) noexcept
   return octets.size() < 128 ? AddShortToSum(sum, octets) : AddLongToSum(sum, octets);
 }
 
+/** `AddToSum`, and copies the octets to `to` on the way: both together take less time than a copy alone. They do not overlap. */
+uint64_t CopyAndAddToSum(uint64_t sum, std::span<const uint8_t> octets, uint8_t* to) noexcept;
+
 /** The sum of the pseudo-header of TCP and UDP (RFC 9293 3.1, RFC 8200 8.1) of a valid IP packet. */
 inline uint64_t PseudoHeaderSum(const uint8_t* ip, uint8_t protocol, size_t transportLength) noexcept {
   const bool ipv4 = ip[0] >> 4 == 4;

@@ -1,5 +1,7 @@
 #include "checksum.h"
 
+#include <algorithm>
+
 #include "testing/test.h"
 
 using namespace moat;
@@ -24,6 +26,22 @@ TEST(SumIsThatOfItsWordsAtEveryLengthAndAlignment) {
     EXPECT_EQ(FoldSum(AddToSum(0, part)), Reference(part));
     EXPECT_EQ(FoldSum(AddLongToSum(0, part)), Reference(part));
     EXPECT_EQ(FoldSum(AddShortToSum(0, part)), Reference(part));
+  }
+}
+
+TEST(CopyAndSumIsACopyAndASum) {
+  auto random = moat::testing::Random();
+  std::vector<uint8_t> octets(1600);
+  for (uint8_t& octet : octets) octet = static_cast<uint8_t>(random());
+  for (size_t length = 0; length < 1500; length += 1) {
+    const std::span<const uint8_t> part = std::span(octets).subspan(random() % 70, length);
+    std::vector<uint8_t> to(length + 80, 0xaa);
+    const size_t at = random() % 70;
+    EXPECT_EQ(FoldSum(CopyAndAddToSum(5, part, &to[at])), FoldSum(AddToSum(5, part)));
+    EXPECT(std::equal(part.begin(), part.end(), to.begin() + static_cast<ptrdiff_t>(at)));
+    const auto untouched = [](uint8_t octet) { return octet == 0xaa; };
+    EXPECT(std::all_of(to.begin(), to.begin() + static_cast<ptrdiff_t>(at), untouched));
+    EXPECT(std::all_of(to.begin() + static_cast<ptrdiff_t>(at + length), to.end(), untouched));
   }
 }
 

@@ -7,7 +7,7 @@
 namespace moat {
 
 FlowQueue::FlowQueue(Counters& counters, uint64_t seed)
-    : counters_(counters), seed_(seed), memory_(new uint8_t[kBlocks * kBlockLength]), packets_(kMostPackets) {
+    : counters_(counters), seed_(seed), memory_(kBlocks * kBlockLength), packets_(kMostPackets) {
   free_.reserve(kMostPackets);
   for (uint32_t i = kMostPackets; i > 0; i -= 1) free_.push_back(i - 1);
 }

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "counters.h"
 #include "ip.h"
 #include "offload.h"
+#include "packet_memory.h"
 
 namespace moat {
 
@@ -86,11 +86,11 @@ class FlowQueue {
   void Free(uint32_t packet) noexcept;
   void Lose(uint32_t packet) noexcept;
   void DropFromLongest() noexcept;
-  uint8_t* At(size_t block) const noexcept { return memory_.get() + block * kBlockLength; }
+  uint8_t* At(size_t block) const noexcept { return memory_.Get() + block * kBlockLength; }
 
   Counters& counters_;
   const uint64_t seed_;
-  std::unique_ptr<uint8_t[]> memory_;
+  PacketMemory memory_;
   std::array<Block, kBlocks> blocks_{};
   /** The block that is being read into. */
   uint32_t filling_ = 0;

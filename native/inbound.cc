@@ -34,7 +34,18 @@ void Inbound::Install(std::unique_ptr<InboundSa> sa) {
   sas_.try_emplace(spi, std::move(sa));
 }
 
-void Inbound::Remove(uint32_t spi) { sas_.erase(spi); }
+void Inbound::Remove(uint32_t spi) {
+  last_ = nullptr;
+  sas_.erase(spi);
+}
+
+/** Envelopes of one SA come in bunches. */
+InboundSa* Inbound::Find(uint32_t spi) noexcept {
+  if (last_ != nullptr && last_->opener.spi == spi) return last_;
+  const auto found = sas_.find(spi);
+  last_ = found == sas_.end() ? nullptr : found->second.get();
+  return last_;
+}
 
 void Inbound::Tick(uint64_t nowMs) noexcept {
   for (size_t looked = std::min(keeping_.size(), kSwept); looked > 0; looked -= 1) {
@@ -71,7 +82,7 @@ Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Receiv
   const bool ikePort = IsIke(kind);
   switch (ikePort ? ClassifyIkePort(datagram) : ClassifyNatTraversalPort(datagram)) {
     case Datagram::kIke:
-      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
+      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path, nowMs);
     case Datagram::kEsp:
       return ReceiveEsp(datagram, received, nowMs);
     case Datagram::kKeepalive:
@@ -82,15 +93,22 @@ Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Receiv
   return Drop::kMalformed;
 }
 
-Drop Inbound::PostIke(std::span<const uint8_t> message, const Path& path) noexcept {
-  return events_.Post(DatagramEvent{{message.begin(), message.end()}, path}) ? Drop::kNone : Drop::kQueueFull;
+Drop Inbound::PostIke(std::span<const uint8_t> message, const Path& path, uint64_t nowMs) noexcept {
+  const IkeGate::Verdict verdict = gate_.Judge(message, path.remote, nowMs);
+  if (verdict == IkeGate::Verdict::kMalformed) return Drop::kMalformed;
+  if (verdict == IkeGate::Verdict::kChallenged) {
+    notices_.Challenge(gate_.Answer(), path);
+    return Drop::kCookieDemanded;
+  }
+  const bool ofStranger = verdict == IkeGate::Verdict::kStranger;
+  return events_.Post(DatagramEvent{{message.begin(), message.end()}, path, ofStranger}) ? Drop::kNone : Drop::kQueueFull;
 }
 
 Drop Inbound::ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept {
   if (packet.size() < esp::kMinLength) return Drop::kMalformed;
-  const auto found = sas_.find(esp::SpiOf(packet));
-  if (found == sas_.end()) return Drop::kNoInboundSa;
-  InboundSa& sa = *found->second;
+  InboundSa* found = Find(esp::SpiOf(packet));
+  if (found == nullptr) return Drop::kNoInboundSa;
+  InboundSa& sa = *found;
   esp::Opened opened;
   const Drop drop = esp::Open(sa.opener, packet, opened);
   if (drop != Drop::kNone) return drop;

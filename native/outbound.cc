@@ -127,12 +127,12 @@ Drop Outbound::SendPacket(FlowQueue::Packet& waiting) noexcept {
 
 Drop Outbound::SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept {
   if (!segmenter_.Begin(packet, view, offload)) return Drop::kMalformed;
+  if (sa.aggfrag) {
+    while (segmenter_.NextLength() > 0) AggregateNext(sa, view);
+    return Drop::kNone;
+  }
   Segmenter::Segment segment;
   while (segmenter_.Next(segment)) {
-    if (sa.aggfrag) {
-      Aggregate(sa, segment, view);
-      continue;
-    }
     const Drop drop = SendPlain(sa, segment, view);
     if (drop != Drop::kNone) return drop;
   }
@@ -163,11 +163,30 @@ Drop Outbound::SendPlain(OutboundSa& sa, const Segmenter::Segment& packet, const
 }
 
 void Outbound::Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept {
-  const size_t sealed = esp::SealedLength(sa.EnvelopePayload());
-  const auto take = [&] { return queue_.Take(sa.lane, sealed) + esp::kHeadroom; };
+  const size_t capacity = sa.EnvelopePayload();
+  const auto take = [&] { return queue_.Take(sa.lane, esp::SealedLength(capacity)) + esp::kHeadroom; };
   const auto emit = [&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); };
-  const size_t length = packet.header.size() + packet.body.size();
-  sa.packer.Add(packet.header, packet.body, sa.EnvelopePayload(), take, emit);
+  sa.packer.Add(packet.header, packet.body, capacity, take, emit);
+  Aggregated(sa, packet.header.size() + packet.body.size(), view);
+}
+
+/** The segmenter's next packet is made in the envelope itself; the rare one that must be split is made before. */
+void Outbound::AggregateNext(OutboundSa& sa, const IpView& view) noexcept {
+  const size_t capacity = sa.EnvelopePayload(), length = segmenter_.NextLength();
+  const auto take = [&] { return queue_.Take(sa.lane, esp::SealedLength(capacity)) + esp::kHeadroom; };
+  const auto emit = [&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); };
+  uint8_t* room = sa.packer.Room(length, capacity, take, emit);
+  if (room == nullptr) {
+    Segmenter::Segment segment;
+    if (segmenter_.Next(segment)) Aggregate(sa, segment, view);
+    return;
+  }
+  segmenter_.WriteNext(room);
+  sa.packer.Written(emit);
+  Aggregated(sa, length, view);
+}
+
+void Outbound::Aggregated(OutboundSa& sa, size_t length, const IpView& view) noexcept {
   sa.endsSmall = length <= kSmallPacket || !view.hasPorts;
   CountSent(sa, length);
 }

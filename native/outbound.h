@@ -72,6 +72,8 @@ class Outbound : private ProbeSender, private SizeObserver {
   Drop SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept;
   Drop SendPlain(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept;
   void Aggregate(OutboundSa& sa, const Segmenter::Segment& packet, const IpView& view) noexcept;
+  void AggregateNext(OutboundSa& sa, const IpView& view) noexcept;
+  void Aggregated(OutboundSa& sa, size_t length, const IpView& view) noexcept;
   void EndBatch(OutboundSa& sa) noexcept;
   void FinishOpen(OutboundSa& sa) noexcept;
   void Hold(OutboundSa& sa) noexcept;

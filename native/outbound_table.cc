@@ -18,6 +18,7 @@ void OutboundTable::MakeActive(Tunnel& tunnel, OutboundSa* sa) {
   OutboundSa* before = tunnel.active;
   if (before == sa) return;
   tunnel.active = sa;
+  last_ = nullptr;
   if (sa != nullptr) sa->record->active = true;
   if (sa != nullptr) StopWaiting(tunnel, *sa);
   if (before != nullptr) before->record->active = false;
@@ -76,7 +77,15 @@ void OutboundTable::Remove(uint32_t tunnel, uint32_t spi) {
   if (found->second.sas.empty()) tunnels_.erase(found);
 }
 
-OutboundSa* OutboundTable::Find(const IpView& view) const noexcept {
+OutboundSa* OutboundTable::Find(const IpView& view) noexcept {
+  const Flow flow(view);
+  if (last_ != nullptr && flow == lastFlow_) return last_;
+  last_ = LookUp(view);
+  lastFlow_ = flow;
+  return last_;
+}
+
+OutboundSa* OutboundTable::LookUp(const IpView& view) const noexcept {
   OutboundSa* chosen = nullptr;
   routes_.Find(view.destination, [&](uint32_t id) {
     OutboundSa* sa = tunnels_.find(id)->second.active;

@@ -23,7 +23,7 @@ class OutboundTable {
   void Remove(uint32_t tunnel, uint32_t spi);
 
   /** The active SA whose selectors cover the packet, the narrowest remote prefix first; null: none. */
-  OutboundSa* Find(const IpView& view) const noexcept;
+  OutboundSa* Find(const IpView& view) noexcept;
 
   /** Null: none. */
   OutboundSa* Active(uint32_t tunnel) const noexcept;
@@ -46,6 +46,24 @@ class OutboundTable {
     OutboundSa* active = nullptr;
   };
 
+  /** All that selectors look at. */
+  struct Flow {
+    explicit Flow(const IpView& view) noexcept
+        : source(view.source),
+          destination(view.destination),
+          protocol(view.protocol),
+          hasPorts(view.hasPorts),
+          sourcePort(view.sourcePort),
+          destinationPort(view.destinationPort) {}
+    bool operator==(const Flow&) const noexcept = default;
+
+    Address source, destination;
+    uint8_t protocol;
+    bool hasPorts;
+    uint16_t sourcePort, destinationPort;
+  };
+
+  OutboundSa* LookUp(const IpView& view) const noexcept;
   void MakeActive(Tunnel& tunnel, OutboundSa* sa);
   /** Older SAs that still wait have been overtaken: they must not displace `sa` later. */
   void StopWaiting(const Tunnel& tunnel, const OutboundSa& sa);
@@ -59,6 +77,9 @@ class OutboundTable {
     uint32_t spi;
   };
   std::vector<Waiting> waiting_;
+  /** What was found last, for which flow: packets of one flow come in bunches. Null when something has changed since. */
+  OutboundSa* last_ = nullptr;
+  Flow lastFlow_{IpView{}};
 };
 
 }  // namespace moat

@@ -44,7 +44,7 @@ std::unique_ptr<OutboundSa> Make(const Wish& wish) {
   return MakeOutboundSa(settings);
 }
 
-uint32_t SpiFor(const OutboundTable& table, const char* destination) {
+uint32_t SpiFor(OutboundTable& table, const char* destination) {
   IpView view;
   EXPECT(ParseAddress(destination, view.destination));
   EXPECT(ParseAddress(view.destination.family == 4 ? "172.16.0.1" : "fd00::1", view.source));
@@ -99,6 +99,26 @@ TEST(OutboundTableReplacesAtOnceAndKeepsTheOldOneInactive) {
   EXPECT_EQ(SpiFor(table, "10.9.0.1"), 0u);
   table.Activate(1, 101);
   EXPECT_EQ(SpiFor(table, "10.8.0.1"), 101u);
+}
+
+TEST(OutboundTableLooksAgainAfterEveryChange) {
+  OutboundTable table;
+  const auto now = [&] { return SpiFor(table, "10.1.2.3"); };
+  EXPECT_EQ(now(), 0u);
+  table.Install(Make({1, 101}));
+  EXPECT_EQ(now(), 101u);
+  table.Install(Make({2, 102, Range("10.1.0.0", "10.1.255.255")}));
+  EXPECT_EQ(now(), 102u);
+  table.Install(Make({2, 202, Range("10.1.0.0", "10.1.255.255"), 7}));
+  EXPECT_EQ(now(), 102u);
+  table.InboundSeen(7);
+  EXPECT_EQ(now(), 202u);
+  table.Activate(2, 102);
+  EXPECT_EQ(now(), 102u);
+  table.Remove(2, 102);
+  EXPECT_EQ(now(), 101u);
+  table.Remove(1, 101);
+  EXPECT_EQ(now(), 0u);
 }
 
 TEST(OutboundTableInstallsAnSpiOnce) {

@@ -33,9 +33,9 @@ void ReadControl(const cmsghdr* header, Received& received) noexcept {
 
 }  // namespace
 
-ReceiveBatch::ReceiveBatch() : buffers_(new uint8_t[kMessages * kBufferLength]) {
+ReceiveBatch::ReceiveBatch() {
   for (size_t i = 0; i < kMessages; i += 1) {
-    slots_[i].data = {buffers_.get() + i * kBufferLength, kBufferLength};
+    slots_[i].data = {buffers_.Get() + i * kBufferLength, kBufferLength};
     headers_[i].msg_hdr.msg_name = &slots_[i].from;
     headers_[i].msg_hdr.msg_iov = &slots_[i].data;
     headers_[i].msg_hdr.msg_iovlen = 1;

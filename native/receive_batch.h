@@ -3,9 +3,9 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <memory>
 #include <span>
 
+#include "packet_memory.h"
 #include "sockets.h"
 #include "wire_path.h"
 
@@ -45,7 +45,7 @@ class ReceiveBatch {
     alignas(cmsghdr) uint8_t control[kControlLength];
   };
 
-  std::unique_ptr<uint8_t[]> buffers_;
+  PacketMemory buffers_{kMessages * kBufferLength};
   std::array<mmsghdr, kMessages> headers_{};
   std::array<Slot, kMessages> slots_{};
 };

@@ -1,6 +1,7 @@
 #include "segmenter.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "checksum.h"
 
@@ -71,25 +72,40 @@ void Segmenter::SumConstants() noexcept {
 
 bool Segmenter::Next(Segment& segment) noexcept {
   if (left_.empty()) return false;
+  const std::span<const uint8_t> body = TakeBody();
+  FinishHeader(body.size(), AddToSum(0, body));
+  segment = {{header_, headerLength_}, body};
+  return true;
+}
+
+void Segmenter::WriteNext(uint8_t* to) noexcept {
+  const std::span<const uint8_t> body = TakeBody();
+  FinishHeader(body.size(), CopyAndAddToSum(0, body, to + headerLength_));
+  std::memcpy(to, header_, headerLength_);
+}
+
+std::span<const uint8_t> Segmenter::TakeBody() noexcept {
   const std::span<const uint8_t> body = left_.first(std::min(segmentLength_, left_.size()));
   left_ = left_.subspan(body.size());
-  const size_t transportLength = headerLength_ - transportOffset_ + body.size();
-  FixIp(headerLength_ + body.size());
+  return body;
+}
+
+void Segmenter::FinishHeader(size_t bodyLength, uint64_t bodySum) noexcept {
+  const size_t transportLength = headerLength_ - transportOffset_ + bodyLength;
+  FixIp(headerLength_ + bodyLength);
   uint8_t* transport = header_ + transportOffset_;
   // The length is part of the pseudo-header; UDP has it in its own header too.
-  uint64_t sum = transportSum_ + transportLength;
+  uint64_t sum = transportSum_ + transportLength + bodySum;
   if (protocol_ == kTcp) {
     sum += FixTcp(done_ == 0, left_.empty());
   } else {
     sum += transportLength;
     StoreBe16(transport + 4, static_cast<uint16_t>(transportLength));
   }
-  const auto checksum = static_cast<uint16_t>(~FoldSum(AddToSum(sum, body)));
+  const auto checksum = static_cast<uint16_t>(~FoldSum(sum));
   StoreBe16(transport + (protocol_ == kTcp ? 16 : 6), checksum == 0 && protocol_ == kUdp ? 0xffff : checksum);
-  done_ += body.size();
+  done_ += bodyLength;
   identification_ += 1;
-  segment = {{header_, headerLength_}, body};
-  return true;
 }
 
 void Segmenter::FixIp(size_t length) noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <span>
 
 #include "ip.h"
@@ -28,11 +29,18 @@ class Segmenter {
   /** False when there is no further segment. */
   bool Next(Segment& segment) noexcept;
 
+  /** Octets of the next segment, headers included; 0 = there is none. */
+  size_t NextLength() const noexcept { return left_.empty() ? 0 : headerLength_ + std::min(segmentLength_, left_.size()); }
+  /** `Next`, of which there is one, in one piece: writes `NextLength()` octets to `to`. */
+  void WriteNext(uint8_t* to) noexcept;
+
  private:
   /** IP with options or extension headers, and TCP with options. */
   static constexpr size_t kMaxHeader = 192;
 
   void SumConstants() noexcept;
+  std::span<const uint8_t> TakeBody() noexcept;
+  void FinishHeader(size_t bodyLength, uint64_t bodySum) noexcept;
   void FixIp(size_t length) noexcept;
   uint64_t FixTcp(bool first, bool last) noexcept;
 

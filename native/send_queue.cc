@@ -19,7 +19,7 @@ SendQueue::SendQueue(const Sockets& sockets, Counters& counters, SizeObserver& o
       counters_(counters),
       observer_(observer),
       blockLength_(blockLength),
-      memory_(new uint8_t[kBlocks * blockLength]),
+      memory_(kBlocks * blockLength),
       blocks_(kBlocks) {
   // No lane owns a block of generation 0.
   for (Block& block : blocks_) block.generation = 1;

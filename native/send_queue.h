@@ -3,11 +3,11 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "counters.h"
+#include "packet_memory.h"
 #include "sockets.h"
 #include "wire_path.h"
 
@@ -104,7 +104,7 @@ class SendQueue {
   uint32_t FreeBlock() noexcept;
   void Shift(size_t done) noexcept;
   void Release() noexcept;
-  uint8_t* At(uint32_t block) const noexcept { return memory_.get() + block * blockLength_; }
+  uint8_t* At(uint32_t block) const noexcept { return memory_.Get() + block * blockLength_; }
   bool Joins(const Message& message, const uint8_t* bytes, const Envelope& envelope) const noexcept;
   void Address(mmsghdr& header, size_t index) noexcept;
   size_t SendFrom(size_t first, size_t end) noexcept;
@@ -115,7 +115,7 @@ class SendQueue {
   Counters& counters_;
   SizeObserver& observer_;
   const size_t blockLength_;
-  std::unique_ptr<uint8_t[]> memory_;
+  PacketMemory memory_;
   std::vector<Block> blocks_;
   size_t octets_ = 0;
   size_t count_ = 0;

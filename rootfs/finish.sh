@@ -31,7 +31,7 @@ cp -a "$top/rootfs/overlay/." "$root/"
 chroot "$root" systemd-sysusers >/dev/null 2>&1 || fail 'systemd-sysusers failed in the root'
 chroot "$root" systemctl --quiet mask getty.target chrony.service ssh.service ssh.socket systemd-timesyncd.service >/dev/null 2>&1 || true
 chroot "$root" systemctl --quiet enable systemd-networkd.service moat-prepare.service moat-early-firewall.service moat.service moat-health.service \
-  moat-console.service moat-ssh.service moat-follow.path moat-follow.service 2>/dev/null
+  moat-console.service moat-ssh.service moat-follow.path moat-follow.service moat-keep.path 2>/dev/null
 ln -sfn /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 chroot "$root" passwd --quiet --lock root
 while read -r line; do

@@ -1,6 +1,5 @@
 /** The shell around one service's restart machine: owns the process, the timer and the questions under way. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import type { FromService, ToTunnel } from '../lib/messages.ts';
@@ -84,8 +83,7 @@ export class ServiceRunner {
     return result;
   }
 
-  /** Null when it does not run or does not answer in time. */
-  /** Ten thousand boxes take a second to describe. */
+  /** Null when it does not run or does not answer in time: ten thousand boxes take a second to describe. */
   async describe(timeoutMs = 5000): Promise<unknown> {
     return this.#ask('describe', timeoutMs).catch(() => null);
   }
@@ -202,11 +200,10 @@ export class ServiceRunner {
       },
     };
     const spare = this.#spare?.take(events) ?? null;
-    const child = spare ?? startChild(this.row, this.#options.stateDirectory, events);
+    const isAwaited = this.#spare !== null;
+    const child = spare ?? startChild(this.row, this.#options.stateDirectory, events, isAwaited);
     this.#child = child;
     this.#options.log.info({ service: this.row.name, pid: child.pid, spare: spare !== null }, 'serviceStarted');
-    // It has said so long ago, to nobody.
-    if (spare) setImmediate(() => this.#child === spare && this.#step({ kind: 'started' }));
   }
 
   #sendWork(): void {
@@ -273,15 +270,5 @@ export class ServiceRunner {
     this.#questions.delete(id);
     clearTimeout(question.timer);
     question.answer(value);
-  }
-}
-
-/** Resident, what processes share counted once (proportional set size). 0 for a process that is not there. */
-export function residentOctets(pid: number | undefined): number {
-  if (pid === undefined) return 0;
-  try {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
   }
 }

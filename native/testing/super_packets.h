@@ -10,6 +10,18 @@ namespace moat::testing {
 
 using Octets = std::vector<uint8_t>;
 
+/** The same segments, each made in one piece. */
+inline std::vector<Octets> CutWhole(const Octets& packet, const IpView& view, const OffloadHeader& offload) {
+  Segmenter segmenter;
+  EXPECT(segmenter.Begin(packet, view, offload));
+  std::vector<Octets> all;
+  for (size_t length = segmenter.NextLength(); length > 0; length = segmenter.NextLength()) {
+    all.emplace_back(length);
+    segmenter.WriteNext(all.back().data());
+  }
+  return all;
+}
+
 /** What the kernel makes of a super-packet: the packets that it stands for. */
 inline std::vector<Octets> Cut(const Octets& packet, const OffloadHeader& offload) {
   IpView view;
@@ -22,6 +34,7 @@ inline std::vector<Octets> Cut(const Octets& packet, const OffloadHeader& offloa
     all.emplace_back(segment.header.begin(), segment.header.end());
     all.back().insert(all.back().end(), segment.body.begin(), segment.body.end());
   }
+  EXPECT(CutWhole(packet, view, offload) == all);
   return all;
 }
 

@@ -5,6 +5,7 @@ import { backupCommands } from './backup.ts';
 import { completionScript } from './completion.ts';
 import { fleetCommands } from './fleet.ts';
 import { historyCommands } from './history.ts';
+import { imageCommand } from './image.ts';
 import { initCommand } from './init.ts';
 import { operatorCommands } from './operators.ts';
 import { refusalText } from './output.ts';
@@ -21,6 +22,7 @@ function portalProgram(): Command {
   runCommand(program);
   addRecordCommands(program);
   fleetCommands(program);
+  imageCommand(program);
   historyCommands(program);
   transferCommands(program);
   backupCommands(program);

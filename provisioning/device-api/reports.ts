@@ -5,6 +5,7 @@
 import type { Database, Tx } from '../db/database.ts';
 import { addEvents, type PortalEvent } from '../facts/events.ts';
 import { chunksOf } from '../facts/records.ts';
+import { updateSentence } from '../facts/rollout.ts';
 import type { StatusReport } from './messages.ts';
 
 const sampleEveryMs = 300_000;
@@ -14,6 +15,8 @@ interface Known {
   readonly health: string;
   readonly confirmedRevision: number;
   readonly refusedRevision: number;
+  /** What was last said of an update: its name and state. */
+  readonly update: string;
   readonly sampledAt: number;
 }
 
@@ -38,13 +41,9 @@ export class Reports {
   async load(): Promise<void> {
     const rows = await this.#database.queries.selectFrom('deviceStatus').selectAll().execute();
     for (const { deviceId, health, confirmedRevision, report, seenAt } of rows) {
-      const { refused } = JSON.parse(report) as Partial<StatusReport>;
-      this.#known.set(deviceId, {
-        health,
-        confirmedRevision,
-        refusedRevision: refused?.revision ?? 0,
-        sampledAt: seenAt,
-      });
+      const { refused, update } = JSON.parse(report) as Partial<StatusReport>;
+      const told = { refusedRevision: refused?.revision ?? 0, update: wordOf(update) };
+      this.#known.set(deviceId, { health, confirmedRevision, ...told, sampledAt: seenAt });
     }
   }
 
@@ -57,6 +56,7 @@ export class Reports {
       health: report.health,
       confirmedRevision: report.confirmedRevision,
       refusedRevision: report.refused?.revision ?? 0,
+      update: wordOf(report.update),
       sampledAt: known?.sampledAt ?? 0,
     });
   }
@@ -135,9 +135,13 @@ async function writeStatus(tx: Tx, chunk: readonly (readonly [number, Pending])[
     .execute();
 }
 
+function wordOf(update: StatusReport['update']): string {
+  return update ? `${update.release} ${update.state}` : '';
+}
+
 function eventsOf(known: Known | undefined, device: string, report: StatusReport, at: number): PortalEvent[] {
   const events: PortalEvent[] = [];
-  const { health, doctor, confirmedRevision, refused } = report;
+  const { health, doctor, confirmedRevision, refused, update } = report;
   if (known?.health !== health) {
     events.push({ at, kind: 'healthChanged', device, detail: `${known?.health ?? 'new'} -> ${health}. ${doctor}` });
   }
@@ -147,6 +151,10 @@ function eventsOf(known: Known | undefined, device: string, report: StatusReport
   if (refused && refused.revision !== known?.refusedRevision) {
     const kind = refused.rolledBack ? 'configurationRolledBack' : 'configurationRefused';
     events.push({ at, kind, device, detail: `revision ${refused.revision}: ${refused.problem}` });
+  }
+  if (update && update.state !== 'downloading' && wordOf(update) !== known?.update) {
+    const kind = update.state === 'failed' ? 'updateFailed' : 'updateInstalled';
+    events.push({ at, kind, device, detail: updateSentence(update) });
   }
   return events;
 }

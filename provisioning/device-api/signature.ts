@@ -21,7 +21,7 @@ export function signatureHolds(publicKey: string, call: SignedCall, signature: s
   }
 }
 
-const challengeLifetimeMs = 3_600_000;
+const hourMs = 3_600_000;
 
 /**
  * Challenges carry their own proof (issue time, chance, HMAC under a key of this process), so a stranger who asks for a
@@ -29,11 +29,13 @@ const challengeLifetimeMs = 3_600_000;
  */
 export class Challenges {
   readonly #secret: Uint8Array;
+  readonly #lifetimeMs: number;
   readonly #last = new Map<string, { readonly challenge: string; readonly counter: number }>();
 
   /** `secret`: 32 octets; new ones at every start, so that nothing of an earlier life can be replayed. */
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, lifetimeMs = hourMs) {
     this.#secret = secret;
+    this.#lifetimeMs = lifetimeMs;
   }
 
   /** `now` in milliseconds; `random`: 16 octets. */
@@ -48,7 +50,7 @@ export class Challenges {
     const expected = Buffer.from(this.#proof(challenge.slice(0, Math.max(cut, 0))));
     if (proof.length !== expected.length || !timingSafeEqual(proof, expected)) return false;
     const issued = Number.parseInt(challenge.slice(0, 10), 36);
-    return now - issued < challengeLifetimeMs;
+    return now - issued < this.#lifetimeMs;
   }
 
   /** Once for each call of a known key whose signature held. False: replayed, or overtaken by a later call. */

@@ -1,6 +1,7 @@
 /** The fleet at a glance: how many boxes are well, and a page of them. */
 import { sql } from 'kysely';
 import type { Queries } from '../db/database.ts';
+import { updateOf, updateSentence } from '../facts/rollout.ts';
 
 /** A box reports once a minute; after three times that it is down, whatever it said last. */
 export const silentMilliseconds = 180_000;
@@ -56,6 +57,8 @@ export interface FleetDevice {
   readonly confirmedRevision: number;
   /** The box's own sentence. */
   readonly why: string;
+  /** What became of an update, for people; empty when there was none. */
+  readonly update: string;
   readonly lossPermille: number | null;
   readonly roundTripMs: number | null;
 }
@@ -94,6 +97,7 @@ function asDevice(row: FleetDevice, report: string | null, state: string, now: n
     version: row.version ?? '',
     confirmedRevision: row.confirmedRevision ?? 0,
     why: sentence(row, said.doctor ?? '', state, now),
+    update: updateSentence(updateOf(report)),
     lossPermille: said.tunnel?.lossPermille ?? null,
     roundTripMs: said.tunnel?.roundTripMs ?? null,
   };

@@ -1,6 +1,6 @@
 /** What operators change. Every route takes `preview`: the same answer, and nothing is saved. */
 import { z } from 'zod';
-import { differences } from '../compile/merge.ts';
+import { shownDifferences } from '../compile/conceal.ts';
 import { change, type Outcome } from '../facts/change.ts';
 import type { Edit } from '../facts/edit.ts';
 import { noteEvents } from '../facts/events.ts';
@@ -139,7 +139,7 @@ function shown({ revision, changes, records, configurations }: Outcome<unknown>)
     configurations: configurations.slice(0, shownConfigurations).map(({ device, before, after, revision }) => ({
       device,
       revision,
-      fields: differences(before === '' ? {} : JSON.parse(before), JSON.parse(after)),
+      fields: shownDifferences(before === '' ? {} : JSON.parse(before), JSON.parse(after)),
     })),
   };
 }

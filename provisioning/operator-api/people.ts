@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { noteEvents } from '../facts/events.ts';
 import { addOperator, listOperators, operatorSchema, removeOperator } from './operators.ts';
 import { otpauthUri } from './passwords.ts';
@@ -6,7 +7,7 @@ import type { Asked, Route } from './routes.ts';
 export const operatorRoutes: readonly Route[] = [
   { method: 'GET', path: '/operators', role: 'owner', answer: ({ database }) => listOperators(database.queries) },
   { method: 'POST', path: '/operators', role: 'owner', body: operatorSchema, answer: add },
-  { method: 'DELETE', path: '/operators/:name', role: 'owner', answer: remove },
+  { method: 'DELETE', path: '/operators/:name', role: 'owner', body: z.strictObject({}), answer: remove },
 ];
 
 async function add({ database, settings, session, body, now }: Asked) {

@@ -1,11 +1,13 @@
 /** What operators look at. */
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { concealed } from '../compile/conceal.ts';
 import { listEvents } from '../facts/events.ts';
 import { type Kind, type KindName, kindNames, kinds } from '../facts/kinds.ts';
 import { type Row, rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
 import { listRevisions, revisionDifferences } from '../facts/revisions.ts';
+import { rolloutProgress } from '../facts/rollout.ts';
 import { fleetPage, fleetSummary, type Health } from '../fleet/page.ts';
 import { exportCsv, exportLines } from '../transfer/export.ts';
 import type { Asked, Route } from './routes.ts';
@@ -47,6 +49,12 @@ export const viewRoutes: readonly Route[] = [
     answer: records,
   },
   { method: 'GET', path: '/records/:kind/:label', role: 'viewer', answer: record },
+  {
+    method: 'GET',
+    path: '/releases/:name',
+    role: 'viewer',
+    answer: ({ database, params }) => rolloutProgress(database.queries, params.name ?? ''),
+  },
   {
     method: 'GET',
     path: '/revisions',
@@ -130,7 +138,7 @@ async function device({ database: { queries }, now, params }: Asked) {
     glance: devices.find((one) => one.name === row.name) ?? null,
     ranges: await ofDevice('range', 'siteId', Number(row.siteId)),
     keys: await ofDevice('key', 'deviceId', row.id),
-    configuration: compiled ? { revision: compiled.revision, ...JSON.parse(compiled.body) } : null,
+    configuration: compiled ? { revision: compiled.revision, ...concealed(JSON.parse(compiled.body)) } : null,
     status: status ? { ...status, report: JSON.parse(status.report) } : null,
     samples: samples.map(({ deviceId: _, ...sample }) => sample),
     events: await listEvents(queries, { device: String(row.name), limit: 20 }),

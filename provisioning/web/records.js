@@ -56,6 +56,7 @@ export async function showRecords(into, kind) {
                   h(
                     'td',
                     {},
+                    kind === 'release' && h('a', { href: `#/release/${encodeURIComponent(record.name)}` }, 'Progress'),
                     h(
                       'button',
                       {

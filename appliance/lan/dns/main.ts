@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { DnsConfig } from '../../config/dns.ts';
-import type { FromService, ToService } from '../../lib/messages.ts';
+import type { ToService } from '../../lib/messages.ts';
+import { serveSupervisor, tellSupervisor } from '../../lib/supervised.ts';
 import { probeServer } from './probe.ts';
 import { DnsService } from './service.ts';
 import { sentenceFor } from './shell/errors.ts';
@@ -34,18 +35,14 @@ async function apply(views: readonly DnsConfig[]): Promise<void> {
   }
 }
 
-function send(message: FromService): void {
-  process.send?.(message);
-}
-
 async function onMessage(message: ToService): Promise<void> {
   switch (message.kind) {
     case 'configure':
       return configure(message.revision, [message.slice as DnsConfig | readonly DnsConfig[]].flat());
     case 'probe':
-      return send({ kind: 'probed', id: message.id, ...(await probe()) });
+      return tellSupervisor({ kind: 'probed', id: message.id, ...(await probe()) });
     case 'describe':
-      return send({ kind: 'status', id: message.id, status: describe() });
+      return tellSupervisor({ kind: 'status', id: message.id, status: describe() });
     case 'stop':
       return stop();
   }
@@ -55,9 +52,9 @@ async function onMessage(message: ToService): Promise<void> {
 async function configure(revision: number, views: readonly DnsConfig[]): Promise<void> {
   try {
     await apply(views);
-    send({ kind: 'configured', revision });
+    tellSupervisor({ kind: 'configured', revision });
   } catch (error) {
-    send({ kind: 'refused', revision, problem: `dns: ${sentenceFor(error)}` });
+    tellSupervisor({ kind: 'refused', revision, problem: `dns: ${sentenceFor(error)}` });
   }
 }
 
@@ -98,12 +95,4 @@ const path = configAt < 0 ? undefined : process.argv[configAt + 1];
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 if (path !== undefined) await standalone(path);
-else {
-  let last = Promise.resolve();
-  // One at a time: a configuration is applied whole before the next message counts.
-  process.on('message', (message: ToService) => {
-    last = last.then(() => onMessage(message));
-  });
-  process.on('disconnect', stop);
-  send({ kind: 'started' });
-}
+else serveSupervisor<ToService>({ receive: onMessage, stop });

@@ -11,20 +11,17 @@ import { type Name, nameFromText } from './wire/name.ts';
 import type { TsigKey } from './wire/tsig.ts';
 import type { Zone } from './zone/zone.ts';
 
-/** What the machine of each configured zone needs; keys are resolved. */
-export function secondaryConfigs(config: DnsConfig): SecondaryConfig[] {
-  const keys = new Map<string, TsigKey>(
-    config.keys.map((key) => {
-      const secret = new Secret(Uint8Array.from(Buffer.from(key.secret, 'base64')));
-      return [key.name, { name: nameFromText(key.name), secret }];
-    }),
-  );
-  return config.zones.map((zone) => ({
-    origin: nameFromText(zone.name),
-    primaries: zone.primaries.map(({ address, port, key }): Primary => {
-      return { address, port, key: key === undefined ? undefined : keys.get(key) };
-    }),
-  }));
+export type ZoneConfig = DnsConfig['zones'][number];
+
+/** What the machine of a zone needs, its keys resolved. `origin`: of a member of the catalog that `zone` is; else its own name. */
+export function secondaryConfig(zone: ZoneConfig, keys: DnsConfig['keys'], origin?: Name): SecondaryConfig {
+  const keyOf = (wanted: string | undefined): TsigKey | undefined => {
+    const key = keys.find(({ name }) => name === wanted);
+    if (!key) return undefined;
+    return { name: nameFromText(key.name), secret: new Secret(Uint8Array.from(Buffer.from(key.secret, 'base64'))) };
+  };
+  const primaries = zone.primaries.map(({ address, port, key }): Primary => ({ address, port, key: keyOf(key) }));
+  return { origin: origin ?? nameFromText(zone.name), primaries };
 }
 
 export function routesOf(config: DnsConfig): Map<Name, Route> {

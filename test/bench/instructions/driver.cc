@@ -13,10 +13,13 @@
 #include "aggfrag.h"
 #include "bench/tunnels.h"
 #include "checksum.h"
+#include "coalescer.h"
 #include "esp.h"
+#include "flow_queue.h"
 #include "ip.h"
 #include "outbound_table.h"
 #include "replay_window.h"
+#include "segmenter.h"
 
 namespace {
 
@@ -76,6 +79,82 @@ void Sum(uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) kept = kept + AddToSum(0, octets);
 }
 
+constexpr size_t kSegment = 1388, kSegments = 45, kHeaders = 52;
+
+/// A TCP super-packet of IPv4 with timestamps, as TUN gives it.
+struct SuperPacket {
+  SuperPacket() : octets(kHeaders + kSegments * kSegment, 7) {
+    const uint8_t headers[kHeaders] = {0x45, 0, 0, 0, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+                                       0,    9, 0, 9, 0, 0, 0,    1, 0,  0, 0, 1, 0x80, 0x10, 1, 0, 0, 0, 0, 0, 1, 1, 8, 10};
+    std::memcpy(octets.data(), headers, sizeof headers);
+    StoreBe16(&octets[2], static_cast<uint16_t>(octets.size()));
+    offload.flags = OffloadHeader::kNeedsChecksum;
+    offload.gsoType = OffloadHeader::kTcp4;
+    offload.segmentLength = kSegment;
+    ParseIp(octets, view);
+  }
+
+  std::vector<uint8_t> octets;
+  OffloadHeader offload;
+  IpView view;
+};
+
+void CutOne(const SuperPacket& packet, uint8_t* to) {
+  Segmenter segmenter;
+  segmenter.Begin(packet.octets, packet.view, packet.offload);
+  for (size_t length = segmenter.NextLength(); length > 0; length = segmenter.NextLength()) {
+    segmenter.WriteNext(to);
+    to += length;
+  }
+}
+
+/// All segments of a super-packet, into place.
+void Cut(uint64_t count) {
+  const SuperPacket packet;
+  std::vector<uint8_t> cut(kSegments * (kHeaders + kSegment));
+  for (uint64_t i = 0; i < count; ++i) CutOne(packet, cut.data());
+  kept = cut[0];
+}
+
+struct Sink : PacketWriter {
+  void Write(std::span<const iovec> pieces, const OffloadHeader&, size_t packets) noexcept override { kept = kept + pieces.size() + packets; }
+};
+
+/// The segments of a super-packet, parsed and joined again.
+void Join(uint64_t count) {
+  const SuperPacket packet;
+  std::vector<uint8_t> cut(kSegments * (kHeaders + kSegment));
+  CutOne(packet, cut.data());
+  const std::vector<uint8_t> first(cut.begin(), cut.begin() + kHeaders);
+  Sink sink;
+  Coalescer coalescer(sink, true);
+  for (uint64_t i = 0; i < count; ++i) {
+    std::memcpy(cut.data(), first.data(), kHeaders);  // Joining has changed it.
+    for (size_t at = 0; at < cut.size(); at += kHeaders + kSegment) {
+      const std::span<uint8_t> one(&cut[at], kHeaders + kSegment);
+      IpView view;
+      ParseIp(one, view);
+      coalescer.Add(one, view);
+    }
+    coalescer.Flush();
+  }
+}
+
+/// Small packets of eight flows in and out of the flow queue, 64 at a time.
+void Queue(uint64_t count) {
+  Counters counters;
+  FlowQueue queue(counters, 1);
+  SuperPacket packet;
+  for (uint64_t i = 0; i < count; ++i) {
+    packet.view.sourcePort = static_cast<uint16_t>(i % 8);
+    const std::span<uint8_t> room = queue.Room();
+    room[0] = packet.octets[0];
+    queue.Add(room.first(92), packet.view, {}, i);
+    if (i % 64 != 63) continue;
+    while (const FlowQueue::Packet* next = queue.Next(i)) kept = kept + next->octets.size();
+  }
+}
+
 const std::map<std::string, std::function<void(uint64_t)>> kOperations = {
     {"seal-64", [](uint64_t count) { Seal(64, count, false); }},
     {"seal-1400", [](uint64_t count) { Seal(1400, count, false); }},
@@ -85,6 +164,9 @@ const std::map<std::string, std::function<void(uint64_t)>> kOperations = {
     {"pack-1500", Pack},
     {"replay-window", Window},
     {"checksum-1400", Sum},
+    {"cut-45-segments", Cut},
+    {"join-45-segments", Join},
+    {"flow-queue-92", Queue},
 };
 
 }  // namespace
