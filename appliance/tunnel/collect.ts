@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /*
@@ -14,6 +14,8 @@ const settleMs = 20_000;
  */
 const largestShare = 1 / 400;
 const longestPauseMs = 300_000;
+/** What one is expected to take before there has been one. */
+const msForMegabyte = 2;
 
 let collector: (() => void) | null = null;
 
@@ -32,12 +34,15 @@ export class Collecting {
 
   /** Keys have been wiped. */
   soon(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const began = performance.now();
-      collect();
-      this.#tookMs = performance.now() - began;
-    }, pauseMs(this.#tookMs)).unref();
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        const began = performance.now();
+        collect();
+        this.#tookMs = performance.now() - began;
+      },
+      pauseMs(Math.max(this.#tookMs, expectedMs())),
+    ).unref();
   }
 
   stop(): void {
@@ -47,4 +52,8 @@ export class Collecting {
 
 function pauseMs(tookMs: number): number {
   return Math.max(settleMs, Math.min(longestPauseMs, tookMs / largestShare));
+}
+
+function expectedMs(): number {
+  return (getHeapStatistics().used_heap_size / 1e6) * msForMegabyte;
 }
