@@ -89,9 +89,13 @@ function enrolCodeCommand(program: Command): void {
       await context.withDatabase(async (database) => {
         const lifetimeSeconds = wholeNumber(options.hours, 'hours') * 3600;
         const made = await makeCode(database, { device, now: Date.now(), lifetimeSeconds });
-        if (options.mail) await sendWelcome(database, context.settings(), { device, ...made, now: Date.now() });
+        const welcome = { device, ...made, now: Date.now() };
+        const mailed = options.mail ? await sendWelcome(database, context.settings(), welcome) : null;
         const qr = options.qr ? `${qrText(made.token)}\n` : '';
-        show(context.output, made, `${qr}moat enroll ${made.token}\ngood until ${time(made.expiresAt)} UTC, once\n`);
+        const went = mailed?.mailedTo ? `mailed to ${mailed.mailedTo}\n` : '';
+        const text = `${qr}moat enroll ${made.token}\ngood until ${time(made.expiresAt)} UTC, once\n${went}`;
+        show(context.output, { ...made, ...mailed }, text);
+        if (mailed?.mailProblem) refuse('mail', `the code is good, but was not mailed: ${mailed.mailProblem}`);
       });
     });
 }

@@ -3,20 +3,18 @@ const everyMs = 200;
 
 export class Progress {
   readonly #what: string;
-  readonly #total: number | null;
   readonly #shown = process.stderr.isTTY === true;
   #next = 0;
 
-  /** `total`: null where nobody knows it. */
-  constructor(what: string, total: number | null = null) {
+  constructor(what: string) {
     this.#what = what;
-    this.#total = total;
   }
 
-  at(count: number): void {
+  /** `all`: left out where nobody knows it. */
+  at(count: number, all?: number): void {
     if (!this.#shown || performance.now() < this.#next) return;
     this.#next = performance.now() + everyMs;
-    process.stderr.write(`\r\x1b[K${count}${this.#total === null ? '' : ` of ${this.#total}`} ${this.#what}`);
+    process.stderr.write(`\r\x1b[K${count}${all === undefined ? '' : ` of ${all}`} ${this.#what}`);
   }
 
   /** The line goes, so that what follows stands alone. */

@@ -5,6 +5,7 @@ import { refuse } from '../facts/refusal.ts';
 import { exportCsv, exportLines } from '../transfer/export.ts';
 import { importCsv, importLines } from '../transfer/import.ts';
 import { changeAndShow, contextOf } from './context.ts';
+import { Progress } from './progress.ts';
 
 export function transferCommands(program: Command): void {
   program
@@ -45,7 +46,12 @@ export function transferCommands(program: Command): void {
       const read = options.csv || file.endsWith('.csv') ? importCsv : importLines;
       const portal = options.portal as string | undefined;
       const existing = options.skipExisting ? 'skip' : 'refuse';
-      await changeAndShow(contextOf(command), `import ${file}`, (to) => read(to, text, { portal, existing }));
+      const progress = new Progress('lines');
+      await changeAndShow(contextOf(command), `import ${file}`, async (to) => {
+        const counts = await read(to, text, { portal, existing, progress: (lines, all) => progress.at(lines, all) });
+        progress.end();
+        return counts;
+      }).finally(() => progress.end());
     });
 }
 

@@ -10,6 +10,8 @@ import type { StatusReport } from './messages.ts';
 
 const sampleEveryMs = 300_000;
 const keepSamplesMs = 86_400_000;
+/** While the database cannot be written. */
+const mostEventsKept = 20_000;
 
 interface Known {
   readonly health: string;
@@ -68,12 +70,23 @@ export class Reports {
     if (pending.size === 0 && events.length === 0) return [];
     this.#pending = new Map();
     this.#events = [];
-    await this.#database.write(async (tx) => {
-      for (const chunk of chunksOf([...pending])) await writeStatus(tx, chunk);
-      await this.#writeSamples(tx, pending, now);
-      for (const chunk of chunksOf(events)) await addEvents(tx, [...chunk]);
-    });
+    try {
+      await this.#database.write(async (tx) => {
+        for (const chunk of chunksOf([...pending])) await writeStatus(tx, chunk);
+        await this.#writeSamples(tx, pending, now);
+        for (const chunk of chunksOf(events)) await addEvents(tx, [...chunk]);
+      });
+    } catch (error) {
+      this.#putBack(pending, events);
+      throw error;
+    }
     return [...pending.keys()];
+  }
+
+  /** For the next try: a database that is away for a while costs no event. */
+  #putBack(pending: ReadonlyMap<number, Pending>, events: readonly PortalEvent[]): void {
+    this.#pending = new Map([...pending, ...this.#pending]);
+    this.#events = [...events, ...this.#events].slice(-mostEventsKept);
   }
 
   async #writeSamples(tx: Tx, pending: ReadonlyMap<number, Pending>, now: number): Promise<void> {

@@ -23,6 +23,11 @@ export function signatureHolds(publicKey: string, call: SignedCall, signature: s
 
 const hourMs = 3_600_000;
 
+/** Milliseconds since 1970, of a challenge that is ours. */
+function issuedAt(challenge: string): number {
+  return Number.parseInt(challenge.slice(0, 10), 36);
+}
+
 /**
  * Challenges carry their own proof (issue time, chance, HMAC under a key of this process), so a stranger who asks for a
  * million of them costs no memory. What is kept is one entry for each known key: the last challenge and counter.
@@ -49,8 +54,7 @@ export class Challenges {
     const proof = Buffer.from(challenge.slice(cut + 1));
     const expected = Buffer.from(this.#proof(challenge.slice(0, Math.max(cut, 0))));
     if (proof.length !== expected.length || !timingSafeEqual(proof, expected)) return false;
-    const issued = Number.parseInt(challenge.slice(0, 10), 36);
-    return now - issued < this.#lifetimeMs;
+    return now - issuedAt(challenge) < this.#lifetimeMs;
   }
 
   /** Once for each call of a known key whose signature held. False: replayed, or overtaken by a later call. */
@@ -58,8 +62,20 @@ export class Challenges {
     const last = this.#last.get(publicKey);
     // Challenges begin with their time in digits of one width: their order is the order of their making.
     const newer = !last || challenge > last.challenge || (challenge === last.challenge && counter > last.counter);
-    if (newer) this.#last.set(publicKey, { challenge, counter });
-    return newer;
+    if (!newer) return false;
+    // Set again at the end: a Map keeps the order of insertion, so keys that were rotated or revoked come to the front.
+    this.#last.delete(publicKey);
+    this.#last.set(publicKey, { challenge, counter });
+    this.#forget(issuedAt(challenge));
+    return true;
+  }
+
+  /** What was last used long before any challenge that would still be taken. */
+  #forget(now: number): void {
+    for (const [publicKey, { challenge }] of this.#last) {
+      if (now - issuedAt(challenge) < 24 * this.#lifetimeMs) return;
+      this.#last.delete(publicKey);
+    }
   }
 
   /** Whether this key has proven itself in this process's life. */

@@ -14,18 +14,18 @@ export interface Field {
   readonly conceal?: (value: unknown) => unknown;
 }
 
-type Initial = Pick<Field, 'initial' | 'conceal'>;
+type More = Pick<Field, 'initial' | 'conceal'>;
 
-export const text = (schema: z.ZodType<string>, more: Initial = {}): Field => ({ type: 'text', schema, ...more });
-export const integer = (from: number, to: number, more: Initial = {}): Field => ({
+export const text = (schema: z.ZodType<string>, more: More = {}): Field => ({ type: 'text', schema, ...more });
+export const integer = (from: number, to: number, more: More = {}): Field => ({
   type: 'integer',
   schema: z.int().min(from).max(to),
   ...more,
 });
-export const json = (schema: z.ZodType, more: Initial = {}): Field => ({ type: 'json', schema, ...more });
+export const json = (schema: z.ZodType, more: More = {}): Field => ({ type: 'json', schema, ...more });
 
 const labelText = z.string().min(1, 'expected a name').max(200);
-export const reference = (to: KindName, more: Initial = {}): Field => ({
+export const reference = (to: KindName, more: More = {}): Field => ({
   type: 'reference',
   schema: more.initial === null ? labelText.nullable() : labelText,
   to,

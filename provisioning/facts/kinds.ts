@@ -66,7 +66,11 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     name: 'customer',
     table: 'customers',
     label: ['name'],
-    fields: { name: text(title), email: text(email, { initial: '' }), note: text(note, { initial: '' }) },
+    fields: {
+      name: text(title),
+      email: text(email, { initial: '' }),
+      note: text(note, { initial: '' }),
+    },
   },
   portal: {
     name: 'portal',
@@ -88,7 +92,11 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     name: 'policy',
     table: 'policies',
     label: ['name'],
-    fields: { name: text(recordName), settings: json(settings, { initial: {} }), note: text(note, { initial: '' }) },
+    fields: {
+      name: text(recordName),
+      settings: json(settings, { initial: {} }),
+      note: text(note, { initial: '' }),
+    },
   },
   zone: {
     name: 'zone',
@@ -98,7 +106,9 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     fields: {
       policy: reference('policy'),
       name: text(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a zone name such as "work"')),
-      reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), { initial: [] }),
+      reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), {
+        initial: [],
+      }),
     },
   },
   'dns-zone': {
@@ -109,16 +119,25 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
       name: text(domain),
       primaries: json(addresses),
       policy: reference('policy', { initial: null }),
-      tsigKey: text(tsigKey, { initial: '', conceal: concealTsigKey }),
+      tsigKey: text(tsigKey, {
+        initial: '',
+        conceal: concealTsigKey,
+      }),
       /** Its zones are taken from the same primaries, where they lie at or below one of these; null: no catalog (RFC 9432). */
-      catalogWithin: json(z.array(domain).min(1).max(16).nullable(), { initial: null }),
+      catalogWithin: json(z.array(domain).min(1).max(16).nullable(), {
+        initial: null,
+      }),
     },
   },
   pool: {
     name: 'pool',
     table: 'pools',
     label: ['name'],
-    fields: { name: text(recordName), prefix: text(network), siteLength: integer(1, 128) },
+    fields: {
+      name: text(recordName),
+      prefix: text(network),
+      siteLength: integer(1, 128),
+    },
   },
   site: {
     name: 'site',

@@ -44,6 +44,8 @@ export interface FleetFilter {
   readonly health: Health | '';
   /** The page begins behind this device name. */
   readonly after: string;
+  /** Only this device. */
+  readonly name?: string;
 }
 
 export interface FleetDevice {
@@ -79,6 +81,7 @@ export async function fleetPage(
     left join device_status on device_status.device_id = devices.id
     left join compiled on compiled.device_id = devices.id
     where devices.archived_at is null and devices.name > ${after}
+      ${filter.name === undefined ? sql`` : sql`and devices.name = ${filter.name}`}
       ${search === '' ? sql`` : sql`and ${found}`}
       ${filter.health === '' ? sql`` : sql`and ${health(now)} = ${filter.health}`}
     order by devices.name limit ${limit + 1}`;

@@ -55,7 +55,14 @@ export async function removeOperator(database: Database, name: string): Promise<
 }
 
 export function listOperators(queries: Queries) {
-  return queries.selectFrom('operators').select(['name', 'role', 'createdAt']).orderBy('name').execute();
+  return queries
+    .selectFrom('operators')
+    .leftJoin('passkeys', 'passkeys.operatorId', 'operators.id')
+    .select(['operators.name', 'operators.role', 'operators.createdAt'])
+    .select(({ fn }) => fn.count<number>('passkeys.id').as('passkeys'))
+    .groupBy('operators.id')
+    .orderBy('operators.name')
+    .execute();
 }
 
 const sessionMs = 12 * 3_600_000;

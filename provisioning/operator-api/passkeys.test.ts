@@ -20,7 +20,7 @@ interface Page {
 class Authenticator {
   readonly id = randomBytes(16);
   readonly #keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  count = 1;
+  count = 0;
   flags = userPresent | userVerified;
 
   get #named() {
@@ -86,10 +86,11 @@ class Door {
   }
 }
 
-async function registered(portal: TestPortal, name: string) {
+async function registered(portal: TestPortal, name: string, count: number) {
   const operator = await loggedIn(portal, name, 'viewer');
   const door = new Door(portal);
   const phone = new Authenticator();
+  phone.count = count;
   const { challenge, rp, attestation } = (await operator.call('POST', '/passkeys/challenge', {})).json;
   assert.equal(attestation, 'none');
   const credential = phone.register({ challenge, rpId: rp.id, origin: door.origin });
@@ -99,9 +100,9 @@ async function registered(portal: TestPortal, name: string) {
 }
 
 onBothPortals('a passkey logs its operator in, once for each challenge, until it is removed', async (portal) => {
-  const { operator, door, phone, credential } = await registered(portal, 'ann');
+  // Phones do not count: nothing but the challenge tells a login from its recording.
+  const { operator, door, phone, credential } = await registered(portal, 'ann', 0);
   assert.equal((await operator.call('POST', '/passkeys', { name: 'again', credential })).status, 400);
-  phone.count += 1;
   const right = phone.assert(await door.page());
   const both = await Promise.all([door.post('/login/passkey', right), door.post('/login/passkey', right)]);
   assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 401], 'of two with one challenge one is let in');
@@ -115,12 +116,11 @@ onBothPortals('a passkey logs its operator in, once for each challenge, until it
   assert.equal(mine.name, 'phone');
   assert.equal((await bob.call('DELETE', `/passkeys/${mine.id}`, {})).status, 404);
   assert.equal((await operator.call('DELETE', `/passkeys/${mine.id}`, {})).status, 200);
-  phone.count += 1;
   assert.equal(await door.logIn(phone), 401);
 });
 
 onBothPortals('a passkey is refused on every page, with every name and counter but its own', async (portal) => {
-  const { operator, door, phone } = await registered(portal, 'ann');
+  const { operator, door, phone } = await registered(portal, 'ann', 1);
   phone.count = 9;
   assert.equal(await door.logIn(phone), 200);
   assert.equal(await door.logIn(phone), 401, 'a counter that stands still is a copy');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { noteEvents } from '../facts/events.ts';
+import { qrSvg } from '../fleet/qr.ts';
 import { addOperator, listOperators, operatorSchema, removeOperator } from './operators.ts';
 import { otpauthUri } from './passwords.ts';
 import type { Asked, Route } from './routes.ts';
@@ -14,7 +15,8 @@ async function add({ database, settings, session, body, now }: Asked) {
   const made = await addOperator(database, body, now);
   const detail = `${session.name} added operator ${made.name} (${made.role})`;
   await noteEvents(database, [{ at: now, kind: 'operatorsChanged', device: '', detail }]);
-  return { ...made, otpauth: otpauthUri(settings.name, made.name, made.totpSecret) };
+  const otpauth = otpauthUri(settings.name, made.name, made.totpSecret);
+  return { ...made, otpauth, qr: qrSvg(otpauth) };
 }
 
 async function remove({ database, session, params, now }: Asked) {

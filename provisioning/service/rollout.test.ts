@@ -29,14 +29,15 @@ onBothPortals('a box that took its update back says why on every page, and stops
   const viewer = await loggedIn(portal, 'vic', 'viewer');
   await reported(portal, 'good', { release: '1.1.0', state: 'installed' });
   await reported(portal, 'busy', { release: '1.1.0', state: 'downloading' });
+  await reported(portal, 'old', { release: '1.0.9', state: 'failed', problem: 'Long ago.' });
   await reported(portal, 'bad', { release: '1.1.0', state: 'failed', problem: 'The tunnel did not come up.' });
   const progress = async () => (await viewer.call('GET', '/releases/1.1.0')).json;
   for (let tries = 0; (await progress()).failed.length === 0 && tries < 50; tries += 1) {
     await new Promise((done) => setTimeout(done, 50));
   }
   assert.deepEqual(await progress(), {
-    channel: 3,
-    offered: 3,
+    channel: 4,
+    offered: 4,
     downloading: 1,
     installed: 1,
     failed: [{ device: 'bad', problem: 'The tunnel did not come up.' }],
@@ -45,7 +46,7 @@ onBothPortals('a box that took its update back says why on every page, and stops
   assert.equal(devices[0].update, '1.1.0 does not run here: The tunnel did not come up.');
   const events = (await viewer.call('GET', '/events')).json as { kind: string; device: string }[];
   const told = events.filter(({ kind }) => kind.startsWith('update')).map(({ kind, device }) => `${kind} ${device}`);
-  assert.deepEqual(told.toSorted(), ['updateFailed bad', 'updateInstalled good']);
+  assert.deepEqual(told.toSorted(), ['updateFailed bad', 'updateFailed old', 'updateInstalled good']);
 
   await stopFailingReleases(portal.database, Date.now(), silent);
   const state = async () => (await viewer.call('GET', '/records/release/1.1.0')).json.state;

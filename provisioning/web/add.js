@@ -89,9 +89,9 @@ function deviceFields(policies, customers) {
 
 /**
  * @param {string} device
- * @param {{ token: string, qr: string, code: string, expiresAt: number, mailedTo: string | null }} made
+ * @param {{ token: string, qr: string, code: string, expiresAt: number, mailedTo: string | null, mailProblem: string | null }} made
  */
-export function codeCard(device, { token, qr, expiresAt, mailedTo }) {
+export function codeCard(device, { token, qr, expiresAt, mailedTo, mailProblem }) {
   const file = URL.createObjectURL(new Blob([`${token}\n`], { type: 'text/plain' }));
   return h(
     'section',
@@ -123,6 +123,7 @@ export function codeCard(device, { token, qr, expiresAt, mailedTo }) {
       h('a', { href: file, download: 'moat-enroll.txt' }, 'File for the boot partition'),
     ),
     mailedTo && h('p', {}, `Mail: ${mailedTo}`),
+    mailProblem && h('p', { class: 'problem', role: 'alert' }, `The mail was not sent: ${mailProblem}`),
     personalImage(device, token),
   );
 }

@@ -173,6 +173,27 @@ test('a passkey is made, logs in without password and code, and is removed', asy
   await context.close();
 });
 
+test('an owner adds an operator, who logs in with what is shown and cannot do what an owner can', async () => {
+  const { page, context, bad } = await open();
+  await logIn(page);
+  await page.goto(`https://127.0.0.1:${portal.operatorPort}/#/account`);
+  await page.getByLabel('Name of a new operator').fill('vic');
+  await page.getByRole('button', { name: 'Add an operator' }).click();
+  await page.getByText('For vic. Both are shown only now.').waitFor();
+  const [password = '', otpauth = ''] = await page.locator('.token').allTextContents();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Name').fill('vic');
+  await page.getByLabel('Password').fill(password);
+  const secret = new URL(otpauth).searchParams.get('secret') ?? '';
+  await page.getByLabel('Code').fill(codeNow(secret, Date.now()));
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('vic (viewer)').waitFor();
+  await page.getByRole('heading', { name: 'Passkeys' }).waitFor();
+  assert.equal(await page.getByRole('heading', { name: 'Operators' }).count(), 0);
+  assert.deepEqual(bad, []);
+  await context.close();
+});
+
 test('a new box has its own image, saved by the browser with the token in it', async () => {
   const images = join(portal.folder, 'images');
   mkdirSync(images);
