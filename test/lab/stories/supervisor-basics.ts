@@ -124,8 +124,8 @@ async function told(step: Step, lab: World, home: Moat, privateKeyPem: string): 
   });
 }
 
-/** Moments of a change: before it is read, while it is applied, while it is proven. Milliseconds after it was offered. */
-const cutsMs = [0, 20, 60, 150, 400, 1200];
+/** Moments of a change: while it is applied, while it is proven, after it. Milliseconds after it was put on trial. */
+const cutsMs = [0, 400, 3500];
 
 /** Each cut in the middle of a change that would lock the box out, and of one that would not. The last life of the box. */
 async function powerCuts(step: Step, lab: World, first: Moat, config: MoatConfig): Promise<Moat> {
@@ -171,6 +171,7 @@ async function powerCuts(step: Step, lab: World, first: Moat, config: MoatConfig
 /** Every process ends in the same moment, and the kernel forgets what they had set. */
 async function cutDuring(lab: World, home: Moat, change: MoatConfig, afterMs: number): Promise<Moat> {
   const reloading = home.reconfigure(change);
+  await home.until('on trial', ({ configuration }) => configuration.state === 'trying', 10_000);
   await sleep(afterMs);
   await lab.moat.run(['sh', '-c', 'kill -9 $(ip netns pids "$(ip netns identify)" | grep -vx $$)']);
   await Promise.all([reloading, home.process.exited]);

@@ -71,10 +71,20 @@ function withWild(config: MoatConfig, change: object): MoatConfig {
   return { ...config, zones: [{ ...wild, ...change }, ...inside] };
 }
 
-/** Somebody else's server for both families, at the home router; addresses from `first` on. */
+/**
+ * Somebody else's server for both families, at the home router; addresses from `first` on. It would look by ping, for three seconds,
+ * whether somebody has the address already: its time and not ours.
+ */
 async function dhcpServer(router: Host, first: number): Promise<Running> {
   const leases = `${router.home.temporary}/leases-${first}`;
-  const words = ['--keep-in-foreground', '--conf-file=/dev/null', '--port=0', '--interface=lan', '--bind-dynamic'];
+  const words = [
+    '--keep-in-foreground',
+    '--conf-file=/dev/null',
+    '--port=0',
+    '--interface=lan',
+    '--bind-dynamic',
+    '--no-ping',
+  ];
   const ranges = [
     `--dhcp-range=192.168.178.${first},192.168.178.${first + 9},2m`,
     `--dhcp-range=2001:db8:178::${first},2001:db8:178::${first + 9},64,5m`,
