@@ -8,7 +8,9 @@ const left = `mf${process.pid}a`;
 const right = `mf${process.pid}b`;
 const skip = whyNoNamespaces() ?? false;
 const perSecond = 10_000;
-const seconds = 3;
+/** Longer than the supervisor waits for an answer, which is the bar: without bounds none comes before the end of the flood. */
+const seconds = 7;
+const patienceMs = 5000;
 const headerOctet = { exchange: 18, informational: 37 };
 
 describe('a plane under a flood of strangers', { skip, timeout: 60_000 }, () => {
@@ -54,7 +56,7 @@ describe('a plane under a flood of strangers', { skip, timeout: 60_000 }, () => 
     const strangers = octets.length - known;
     const figures = JSON.stringify({ sent, known, strangers, slowest: Math.round(slowest) });
     assert.ok(strangers < sent.strangers / 2, `it was no flood: ${figures}`);
-    assert.ok(slowest < 500, figures);
+    assert.ok(slowest < patienceMs, figures);
     assert.ok(known >= sent.known * 0.98, figures);
     console.log(figures);
   });

@@ -2,7 +2,6 @@
 
 #include <map>
 
-#include "pacer.h"
 #include "testing/test.h"
 
 using namespace moat;
@@ -136,22 +135,4 @@ TEST(CodelLeavesAShortQueueAlone) {
     takesOut = takesOut || codel.TakesOut(50'000, true, nowUs);
   }
   EXPECT(!takesOut);
-}
-
-TEST(PacerPausesOnlyABusyThread) {
-  Pacer pacer;
-  uint64_t nowUs = 5'000'000, packets = 0, paused = 0;
-  // Ten thousand requests and answers a second.
-  for (int i = 0; i < 1000; i += 1, nowUs += 100) paused += pacer.PauseAfter(packets += 2, nowUs, nowUs + 20);
-  EXPECT_EQ(paused, uint64_t{0});
-  // Bulk: after the first window every turn of ten microseconds is followed by forty of rest.
-  for (int i = 0; i < 100; i += 1) {
-    paused = pacer.PauseAfter(packets += 40, nowUs, nowUs + 10);
-    nowUs += 60;
-  }
-  EXPECT_EQ(paused, Pacer::kPauseUs - 10);
-  // A long turn needs no rest, and neither does the first packet after a silence.
-  EXPECT_EQ(pacer.PauseAfter(packets, nowUs, nowUs + 200), uint64_t{0});
-  nowUs += 1'000'000;
-  EXPECT_EQ(pacer.PauseAfter(packets += 1000, nowUs, nowUs + 1), uint64_t{0});
 }

@@ -224,7 +224,10 @@ void Plane::Run() noexcept {
       inbound_.Tick(nowMs_);
       nextTickMs_ = nowMs_ + kTickMs;
     }
-    if (!outbound_.Waiting()) Pause(pacer_.PauseAfter(Received().packets + Sent().packets, nowUs, MonotonicUs()));
+    if (!outbound_.Waiting()) {
+      const Pacer::Passed passed{Received().packets + Sent().packets, Received().octets + Sent().octets};
+      Pause(pacer_.PauseAfter(passed, nowUs, MonotonicUs()));
+    }
   }
   // Whoever hears of the end may open the same ports and interface again at once.
   tun_.reset();

@@ -38,4 +38,4 @@ step 'routes into the tunnel, in a kernel of their own' unshare -n $node --test 
 step 'the lab itself, and its foreign peers' bash test/lab/test.sh
 # What takes its time is not among these: kills and faults by the dozen, hundreds of boxes. `npm run lab -- check` plays all.
 export MOAT_LAB_KILLS=3 MOAT_LAB_FAULTS='no cable outside|UDP blocked|wrong key of|server is off'
-$node test/lab/main.ts check plain peers servers tunnel rekey foreign faults weather mtu roam zones multi mapping dhcp dns ntp offline enroll revoke live-change move supervisor-basics supervisor-kills doctor
+$node test/lab/main.ts check plain peers servers tunnel rekey foreign faults weather mtu roam zones multi mapping dhcp dns ntp split-dns offline enroll revoke live-change move supervisor-basics supervisor-kills doctor

@@ -273,6 +273,8 @@ export interface IkeEndpoint {
   step(event: IkeEvent, env: { now: number; random(length: number): Uint8Array }): IkeEffect[];
   /** Milliseconds on the clock of `env.now`; Infinity when nothing is to be done. */
   wakeAt(): number;
+  /** Whether there is an IKE SA with a peer, or an attempt at one. */
+  isBusy(): boolean;
   status(now: number): readonly IkeSaStatus[];
   /** Messages dropped, by reason. */
   counters(): Readonly<Record<string, number>>;

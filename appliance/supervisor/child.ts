@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, realpathSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { serviceDirectory } from '../config/slices.ts';
-import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { FromService, ToDns, ToTunnel } from '../lib/messages.ts';
 import type { ServiceRow } from './services.ts';
 
 export interface ChildEvents {
@@ -65,7 +65,7 @@ export function startChild(
 }
 
 /** False when the process is gone or its channel is full to the brim. */
-export function tell(child: ChildProcess, message: ToTunnel): boolean {
+export function tell(child: ChildProcess, message: ToTunnel | ToDns): boolean {
   return child.connected && child.send(message, () => {});
 }
 

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { FromService, ToDns, ToTunnel } from '../lib/messages.ts';
 import { type ChildEvents, startChild, tell } from './child.ts';
 import {
   isCrashLooping,
@@ -43,6 +43,8 @@ export interface RunnerOptions {
   line(service: string, line: string): void;
   /** Something changed that a status would show. */
   changed(): void;
+  /** The tunnel has been given other resolvers. */
+  resolvers(message: Extract<FromService, { kind: 'resolvers' }>): void;
 }
 
 export class ServiceRunner {
@@ -57,6 +59,7 @@ export class ServiceRunner {
   #timer: NodeJS.Timeout | undefined;
   #work: { readonly revision: number; readonly slice: unknown } | null = null;
   #sent = 0;
+  #standing: ToDns | null = null;
   #refusal: string | null = null;
   #onConfigured: ((problem: string | null) => void)[] = [];
   #onStopped: (() => void)[] = [];
@@ -96,8 +99,14 @@ export class ServiceRunner {
     }
   }
 
-  send(message: ToTunnel): void {
+  send(message: ToTunnel | ToDns): void {
     if (this.#child) tell(this.#child, message);
+  }
+
+  /** Says it now, and to each process that follows, behind its configuration. */
+  sendAlways(message: ToDns): void {
+    this.#standing = message;
+    this.send(message);
   }
 
   /** Resolves when the process is gone. */
@@ -210,6 +219,7 @@ export class ServiceRunner {
     if (!this.#work) return;
     this.#sent = this.#work.revision;
     this.send({ kind: 'configure', ...this.#work });
+    if (this.#standing) this.send(this.#standing);
   }
 
   #receive(message: FromService): void {
@@ -235,6 +245,9 @@ export class ServiceRunner {
         return;
       case 'status':
         this.#answer(message.id, message.status);
+        return;
+      case 'resolvers':
+        this.#options.resolvers(message);
         return;
     }
   }

@@ -1,4 +1,5 @@
 /** The tunnel as a process of its own, under the supervisor. */
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { loadedFromSlice, type TunnelSlice } from '../config/slices.ts';
 import type { ToTunnel } from '../lib/messages.ts';
@@ -10,6 +11,7 @@ const log = pino({
   base: { service: 'tunnel' },
   timestamp: pino.stdTimeFunctions.isoTime,
 });
+const { values } = parseArgs({ options: { state: { type: 'string', default: '/var/lib/moat/tunnel' } } });
 let service: TunnelService | null = null;
 
 async function configure(revision: number, slice: TunnelSlice): Promise<void> {
@@ -17,7 +19,7 @@ async function configure(revision: number, slice: TunnelSlice): Promise<void> {
     const loaded = loadedFromSlice(slice);
     if (service) await service.reconfigure(loaded);
     else {
-      service = new TunnelService(loaded, log);
+      service = new TunnelService(loaded, { log, tell: tellSupervisor, stateDirectory: values.state });
       service.start();
     }
     tellSupervisor({ kind: 'configured', revision });

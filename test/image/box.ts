@@ -6,8 +6,8 @@ import type { Disk } from './disk.ts';
 import { type MachineOptions, qemu } from './qemu.ts';
 import type { Street } from './street.ts';
 
-/** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst. */
-export const bootSeconds = 600;
+/** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst; `MOAT_IMAGE_SECONDS` where it takes longer. */
+export const bootSeconds = Number(process.env.MOAT_IMAGE_SECONDS ?? 600);
 const console0 = 'CONSOLE-READY';
 
 export interface Working {
@@ -79,7 +79,10 @@ export class Box {
 
   /** Lets a machine that was started with `awake` live for so long; what reading its memory takes does not count. */
   async lives(milliseconds: number): Promise<void> {
-    while (!(await this.#order('info status', 200)).includes('running')) await sleep(50);
+    while (!(await this.#order('info status', 200)).includes('running')) {
+      if (this.console.ended) throw new Error(`the machine does not go on: ${this.console.text.slice(-500)}`);
+      await sleep(50);
+    }
     await sleep(milliseconds);
   }
 

@@ -9,7 +9,7 @@ import { Street } from './street.ts';
 
 export interface GroundOptions {
   readonly image: string;
-  /** Of its root, for the record. */
+  /** For the record. */
   readonly imageName: string;
   readonly board: Board;
   /** How many cuts and damages of each kind. */

@@ -2,8 +2,7 @@
  * `npm run test:image [-- --all] [--only NAME] [--image FILE] [--board arm64-efi] [--seed N] [--from N --count N]`: the image in
  * QEMU. Prints a line per story, and one per round of a series. Another board than pc has only `--only UEFI`.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Ground, type Rounds } from './ground.ts';
 import type { Board } from './qemu.ts';
@@ -58,13 +57,12 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
 };
 
 const top = join(import.meta.dirname, '../..');
-const slot = join(top, `.build/image/${board === 'pc' ? 'amd64' : 'arm64'}/slot.json`);
-const { rootHash = '' } = existsSync(slot) ? (JSON.parse(readFileSync(slot, 'utf8')) as { rootHash?: string }) : {};
+const image = values.image ?? join(top, `.build/image/${board}.img`);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const ground = await Ground.open(join(top, `.runs/image-${process.pid}`), {
   board,
-  image: values.image ?? join(top, `.build/image/${board}.img`),
-  imageName: rootHash.slice(0, 8),
+  image,
+  imageName: basename(image, '.img'),
   rounds: chosenRounds(),
   seed,
   from: Number(values.from),

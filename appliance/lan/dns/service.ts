@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DnsConfig } from '../../config/dns.ts';
 import { parsePrefix } from '../../lib/ip.ts';
+import type { AssignedResolver } from '../../lib/messages.ts';
 import { Clients } from './clients.ts';
 import { Front } from './front.ts';
 import { type LeaseName, parseLeases } from './local/lan-names.ts';
@@ -30,7 +32,7 @@ export class DnsService {
     message: (incoming) => this.#onMessage(incoming),
   });
   readonly #zones: ZoneSet;
-  readonly #routes: ReturnType<typeof routesOf>;
+  #routes: ReturnType<typeof routesOf>;
   readonly #forwarder: ForwardRunner;
   readonly #front: Front;
   readonly #clients: Clients;
@@ -58,6 +60,15 @@ export class DnsService {
     this.#watch(config.leasesFile, (value) => this.#onLeases(parseLeases(value)));
     this.#watch(config.statusFile, (value) => this.#onStatus(parseStatus(value)));
     await this.#sockets.listen(config.listen);
+  }
+
+  /** Resolvers that companies have given, in the place of those before. What others have said of their names is forgotten. */
+  assign(resolvers: readonly AssignedResolver[]): void {
+    const routes = routesOf(this.#config, resolvers);
+    if (isDeepStrictEqual(routes, this.#routes)) return;
+    this.#routes = routes;
+    this.#forwarder.cache.clear();
+    this.#refresh();
   }
 
   get listening(): LanSockets['listening'] {

@@ -1,5 +1,6 @@
 import type { DnsConfig } from '../../config/dns.ts';
 import { parsePrefix } from '../../lib/ip.ts';
+import type { AssignedResolver } from '../../lib/messages.ts';
 import { Secret } from '../../lib/secret.ts';
 import type { Route } from './forward/state.ts';
 import { type LeaseName, lanZones } from './local/lan-names.ts';
@@ -7,7 +8,7 @@ import { specialZones } from './local/special.ts';
 import { type Status, whyZone } from './local/why.ts';
 import type { Served, Tables } from './resolve.ts';
 import type { Primary, SecondaryConfig } from './secondary/secondary.ts';
-import { type Name, nameFromText } from './wire/name.ts';
+import { type Name, nameFromText, root } from './wire/name.ts';
 import type { TsigKey } from './wire/tsig.ts';
 import type { Zone } from './zone/zone.ts';
 
@@ -24,13 +25,24 @@ export function secondaryConfig(zone: ZoneConfig, keys: DnsConfig['keys'], origi
   return { origin: origin ?? nameFromText(zone.name), primaries };
 }
 
-export function routesOf(config: DnsConfig): Map<Name, Route> {
-  return new Map(
-    config.forward.map(({ domain, servers, source, via }) => {
-      const name = nameFromText(domain);
-      return [name, { domain: name, servers: servers.map((server) => ({ ...server, source })), via }];
-    }),
-  );
+const dnsPort = 53;
+const mostServers = 8;
+const mostAssigned = 256;
+
+/** Those of the configuration, and those that companies have given for domains that it does not speak of. */
+export function routesOf(config: DnsConfig, assigned: readonly AssignedResolver[] = []): Map<Name, Route> {
+  const given = assigned.flatMap(({ domains, servers }) => domains.flatMap((domain) => assignedRoute(domain, servers)));
+  const own = config.forward.map(({ domain, servers, source, via }): Route => {
+    return { domain: nameFromText(domain), servers: servers.map((server) => ({ ...server, source })), via };
+  });
+  return new Map([...given.slice(0, mostAssigned), ...own].map((route) => [route.domain, route]));
+}
+
+/** A company may not take the whole world's names. */
+function assignedRoute(domain: string, servers: readonly string[]): Route[] {
+  const name = nameFromText(domain);
+  const ends = servers.slice(0, mostServers).map((address) => ({ address, port: dnsPort, source: undefined }));
+  return name === root || ends.length === 0 ? [] : [{ domain: name, servers: ends, via: 'tunnel' }];
 }
 
 export interface TableSources {
