@@ -11,6 +11,21 @@ const report = {
   confirmedRevision: 1,
 } as const;
 
+onBothPortals('a sentence that no database keeps is cleaned, and takes nobody with it', async (portal) => {
+  for (const name of ['home-1', 'home-2']) {
+    await portal.edit((to) => addRecord(to, 'device', { customer: 'acme', name }));
+    const box = await portal.enrolled(name);
+    const doctor = name === 'home-1' ? 'zero \u0000, half \ud800' : 'All is well.';
+    const update = { release: '\u0000', state: 'failed', problem: '\u0000' };
+    const answer = await box.call('POST', '/device/1/status', JSON.stringify({ ...report, doctor, update }));
+    assert.equal(answer.status, 204);
+  }
+  const seen = async () => (await portal.database.queries.selectFrom('deviceStatus').selectAll().execute()).length;
+  for (let tries = 0; (await seen()) < 2 && tries < 60; tries += 1) await new Promise((done) => setTimeout(done, 50));
+  assert.equal(await seen(), 2);
+  assert.ok(!portal.logged.join('').includes('"level":50'), portal.logged.join(''));
+});
+
 onBothPortals('a database that cannot be written for a moment costs neither a report nor an event', async (portal) => {
   await portal.edit((to) => addRecord(to, 'device', { customer: 'acme', name: 'home-1' }));
   const { queries } = portal.database;

@@ -12,6 +12,7 @@ const sampleEveryMs = 300_000;
 const keepSamplesMs = 86_400_000;
 /** While the database cannot be written. */
 const mostEventsKept = 20_000;
+const mostFailures = 300;
 
 interface Known {
   readonly health: string;
@@ -34,6 +35,8 @@ export class Reports {
   #pending = new Map<number, Pending>();
   #events: PortalEvent[] = [];
   #prunedAt = 0;
+  /** Flushes in a row that failed. */
+  #failures = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -77,13 +80,15 @@ export class Reports {
         for (const chunk of chunksOf(events)) await addEvents(tx, [...chunk]);
       });
     } catch (error) {
-      this.#putBack(pending, events);
+      this.#failures += 1;
+      if (this.#failures <= mostFailures) this.#putBack(pending, events);
       throw error;
     }
+    this.#failures = 0;
     return [...pending.keys()];
   }
 
-  /** For the next try: a database that is away for a while costs no event. */
+  /** For the next try: a database that is away for a while costs no event. Not for ever: the fault may lie in what is written. */
   #putBack(pending: ReadonlyMap<number, Pending>, events: readonly PortalEvent[]): void {
     this.#pending = new Map([...pending, ...this.#pending]);
     this.#events = [...events, ...this.#events].slice(-mostEventsKept);

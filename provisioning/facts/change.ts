@@ -9,7 +9,7 @@ import { announce } from '../db/feed.ts';
 import { type Change, Edit } from './edit.ts';
 import { kinds } from './kinds.ts';
 import { chunksOf, labelsOf } from './records.ts';
-import { Refusal } from './refusal.ts';
+import { Refusal, refusalOfText } from './refusal.ts';
 import { type RecordDifference, recordDifferences } from './revisions.ts';
 
 export interface ChangeRequest {
@@ -62,7 +62,7 @@ export async function change<T>(
     });
   } catch (error) {
     if (error instanceof Preview) return error.outcome as Outcome<T>;
-    throw refusalOfConstraint(error) ?? error;
+    throw refusalOfConstraint(error) ?? refusalOfText(error) ?? error;
   }
 }
 

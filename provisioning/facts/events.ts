@@ -34,8 +34,13 @@ const longestDetail = 500;
 
 export async function addEvents(queries: Queries, events: readonly PortalEvent[]): Promise<void> {
   if (events.length === 0) return;
-  const rows = events.map((event) => ({ ...event, detail: event.detail.slice(0, longestDetail) }));
+  const rows = events.map((event) => ({ ...event, detail: plainText(event.detail).slice(0, longestDetail) }));
   await queries.insertInto('events').values(rows).execute();
+}
+
+/** Boxes say some of it: PostgreSQL keeps no zero octet, and one such sentence would take everybody's reports with it. */
+function plainText(text: string): string {
+  return text.replace(/\p{Cc}/gu, ' ').toWellFormed();
 }
 
 /** In a transaction of its own. */

@@ -17,6 +17,15 @@ export class Refusal extends Error {
   }
 }
 
+/** PostgreSQL's `character_not_in_repertoire`: a zero octet in a text, which it cannot keep; SQLite takes it and finds nothing. */
+const notInRepertoire = '22021';
+
+/** What the database could not even look for, as a refusal; null for every other error. */
+export function refusalOfText(error: unknown): Refusal | null {
+  if ((error as { code?: string }).code !== notInRepertoire) return null;
+  return new Refusal([{ field: '', message: 'expected text without zero octets' }]);
+}
+
 export function refuse(field: string, message: string, reason: Refusal['reason'] = 'invalid'): never {
   throw new Refusal([{ field, message }], reason);
 }

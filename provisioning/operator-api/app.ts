@@ -4,7 +4,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Database } from '../db/database.ts';
-import { parseOrRefuse, Refusal } from '../facts/refusal.ts';
+import { parseOrRefuse, Refusal, refusalOfText } from '../facts/refusal.ts';
 import type { PortalSettings } from '../settings/settings.ts';
 import { Downloads } from './images.ts';
 import type { Live } from './live.ts';
@@ -137,7 +137,8 @@ function denial(route: Route, session: Session | null, csrf: string): string | n
 
 const refusalStatus = { invalid: 400, missing: 404, conflict: 409 } as const;
 
-function answerError(error: unknown, response: Response, log: Logger): void {
+function answerError(thrown: unknown, response: Response, log: Logger): void {
+  const error = refusalOfText(thrown) ?? thrown;
   const { status } = error as { status?: number };
   if (response.headersSent) response.destroy();
   else if (error instanceof Refusal) {

@@ -101,6 +101,21 @@ onBothPortals(
   },
 );
 
+onBothPortals(
+  "a zero octet, which one database keeps and the other cannot look for, is nobody's bug",
+  async (portal) => {
+    const owner = await loggedIn(portal, 'ann', 'owner');
+    for (const path of ['/fleet?after=%00', '/events?device=%00', '/devices/%00', '/records/device/%00']) {
+      const { status } = await owner.call('GET', path);
+      assert.ok([200, 400, 404].includes(status), `${path}: ${status}`);
+    }
+    const login = { name: '\u0000', password: 'x', totp: '1' };
+    const { status } = await send(portal.operatorPort, 'POST', '/api/login', { body: login });
+    assert.ok([400, 401].includes(status), String(status));
+    noBug(portal);
+  },
+);
+
 onBothPortals('no route stands beside the tables that the fuzzer reads', async ({ database, folder }) => {
   const live = new Live();
   const parts = { database, settings: parseSettings('name = "x"', folder), live, log: pino({ enabled: false }) };
