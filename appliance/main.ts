@@ -87,6 +87,12 @@ program
   .action(async (options) => (await import('./commands/report.ts')).supportCommand(options));
 
 program
+  .command('hardware')
+  .description('what this box is made of')
+  .addOption(jsonOption())
+  .action(async (options) => (await import('./commands/report.ts')).hardwareCommand(options));
+
+program
   .command('mtu')
   .description('show the virtually-large MTU of each tunnel: mode, path, envelopes, clamp')
   .option('--prove', "send DF packets of the LAN's full size to the peers' proofAddresses and back")

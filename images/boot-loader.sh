@@ -12,12 +12,22 @@ make_boot_loader() {
       cp "$build/tools-$arch/usr/lib/grub/i386-pc/boot.img" "$out/grub/"
       efi_name=BOOTX64.EFI
       ;;
-    arm64-efi)
+    arm64-efi | rpi4)
       in_tools grub-mkimage -O arm64-efi -d "/build/$arch/kernel/usr/lib/grub/arm64-efi" -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' \
         -c /tree/images/grub/embedded.cfg $modules efi_gop
       efi_name=BOOTAA64.EFI
       ;;
   esac
+}
+
+# What the firmware of a Raspberry Pi 4 reads from the first FAT partition, beside GRUB: its own second stage, U-Boot, the device tree.
+rpi4_files() {
+  local firmware=$out/kernel/usr/lib/raspi-firmware
+  cp "$firmware/start4.elf" "$firmware/fixup4.dat" "$out/kernel/usr/lib/u-boot/rpi_4/u-boot.bin" "$out/grub/"
+  cp "$(find "$out/kernel/usr/lib" -name bcm2711-rpi-4-b.dtb | head -n 1)" "$out/grub/"
+  printf '%s\n' arm_64bit=1 kernel=u-boot.bin enable_uart=1 >"$out/grub/config.txt"
+  # On its pins is the small port, the second one of the device tree.
+  sed -i 's/ttyAMA0/ttyS1/' "$out/grub/grub.cfg"
 }
 
 # le VALUE OCTETS: a little-endian number.

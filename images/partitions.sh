@@ -26,10 +26,14 @@ make_esp() {
   local image=$out/esp.img
   make_fat "$image" 16 MOAT-BOOT
   cp "$top/images/grub/grub.cfg" "$out/grub/grub.cfg"
-  touch -d "@$SOURCE_DATE_EPOCH" "$out/grub"/*
   in_tools env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" mmd -i "/build/$arch/esp.img" ::EFI ::EFI/BOOT ::moat
+  [ "$board" != rpi4 ] || rpi4_files
+  touch -d "@$SOURCE_DATE_EPOCH" "$out/grub"/*
   into_fat "$image" "$out/grub/boot.efi" "EFI/BOOT/$efi_name"
   into_fat "$image" "$out/grub/grub.cfg" moat/grub.cfg
+  [ "$board" = rpi4 ] || return 0
+  local file
+  for file in start4.elf fixup4.dat u-boot.bin bcm2711-rpi-4-b.dtb config.txt; do into_fat "$image" "$out/grub/$file" "$file"; done
 }
 
 make_config() {

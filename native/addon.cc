@@ -4,15 +4,13 @@
 
 #include "clock.h"
 #include "convert.h"
+#include "event_queue.h"
 
 /*
  * The only file that touches the life of JavaScript objects: `open` of `native/index.ts`, and the object that it returns.
  */
 namespace moat {
 namespace {
-
-/** Events that may wait for JavaScript; more are dropped and counted. */
-constexpr size_t kEventQueueLength = 1024;
 
 /**
  * One open data plane. It lives until the thread-safe function is finalized, which happens when the plane's thread has
@@ -22,27 +20,24 @@ class Host : public EventSink, public std::enable_shared_from_this<Host> {
  public:
   static Napi::Value Open(const Napi::CallbackInfo& info);
 
+  /** JavaScript is told once that there is something, and then takes it in turns of its own (`native/index.ts`). */
   bool Post(Event event) noexcept override {
-    auto* carried = new Event(std::move(event));
-    const auto deliver = [this](Napi::Env env, Napi::Function onEvent, Event* received) {
-      const std::unique_ptr<Event> owned(received);
-      if (!closing_) onEvent.Call({FromEvent(env, *owned)});
-    };
-    if (events_.NonBlockingCall(carried, deliver) == napi_ok) return true;
-    delete carried;
-    return false;
+    const EventQueue::Put put = events_.Add(std::move(event));
+    if (put == EventQueue::Put::kWake) wake_.NonBlockingCall();
+    return put != EventQueue::Put::kFull;
   }
 
-  void Ended() noexcept override { events_.Release(); }
+  void Ended() noexcept override { wake_.Release(); }
 
  private:
-  void StartEvents(Napi::Env env, const Napi::Function& onEvent);
+  void StartEvents(Napi::Env env, const Napi::Function& onWaiting);
   Napi::Object MakeObject(Napi::Env env);
   Napi::Value Close(Napi::Env env);
   void Finalize(Napi::Env env);
   static void TearDown(void* host);
 
-  Napi::ThreadSafeFunction events_;
+  EventQueue events_;
+  Napi::ThreadSafeFunction wake_;
   std::unique_ptr<Plane> plane_;
   std::unique_ptr<Napi::Promise::Deferred> closed_;
   bool closing_ = false;
@@ -54,9 +49,9 @@ Napi::Value Throw(Napi::Env env, const std::string& problem) {
   return env.Undefined();
 }
 
-void Host::StartEvents(Napi::Env env, const Napi::Function& onEvent) {
-  // The finalizer's copy keeps the host alive as long as anything can still call it.
-  events_ = Napi::ThreadSafeFunction::New(env, onEvent, "moat dataplane", kEventQueueLength, 1,
+void Host::StartEvents(Napi::Env env, const Napi::Function& onWaiting) {
+  // The finalizer's copy keeps the host alive as long as anything can still call it. Its own queue never has more than one in it.
+  wake_ = Napi::ThreadSafeFunction::New(env, onWaiting, "moat dataplane", 0, 1,
                                           [self = shared_from_this()](Napi::Env finalEnv) { self->Finalize(finalEnv); });
   napi_add_env_cleanup_hook(env, TearDown, this);
 }
@@ -87,7 +82,7 @@ Napi::Value Host::Open(const Napi::CallbackInfo& info) {
   OpenError error;
   host->plane_ = Plane::Open(options, *host, error);
   if (host->plane_) return host->MakeObject(env);
-  host->events_.Release();
+  host->wake_.Release();
   Napi::Error failure = Napi::Error::New(env, error.message);
   failure.Set("code", error.code);
   failure.ThrowAsJavaScriptException();
@@ -152,6 +147,16 @@ Napi::Object Host::MakeObject(Napi::Env env) {
     plane.Send({bytes.Data(), bytes.Data() + bytes.ByteLength()}, path);
     return info.Env().Undefined();
   });
+  add("demandCookies", [](Plane& plane, const Napi::CallbackInfo& info) -> Napi::Value {
+    CookieSecrets secrets = ToCookieSecrets(info[0].ToObject());
+    if (!secrets.current) return Throw(info.Env(), "a secret of cookies is missing");
+    plane.DemandCookies(std::move(secrets), info[1].ToNumber().Uint32Value());
+    return info.Env().Undefined();
+  });
+  object.Set("take", Napi::Function::New(env, [self](const Napi::CallbackInfo& info) -> Napi::Value {
+               const std::optional<Event> event = self->closing_ ? std::nullopt : self->events_.Take();
+               return event ? Napi::Value(FromEvent(info.Env(), *event)) : info.Env().Undefined();
+             }));
   object.Set("counters", Napi::Function::New(env, [self](const Napi::CallbackInfo& info) -> Napi::Value {
                static const Counters kNone;
                const bool open = self->plane_ != nullptr;
@@ -169,6 +174,17 @@ Napi::Object Host::MakeObject(Napi::Env env) {
                if (self->closing_) return list;
                const uint64_t nowMs = MonotonicMs();
                for (const auto& tunnel : self->plane_->Tunnels()) list.Set(list.Length(), FromTunnel(info.Env(), *tunnel, nowMs));
+               return list;
+             }));
+  object.Set("heard", Napi::Function::New(env, [self](const Napi::CallbackInfo& info) -> Napi::Value {
+               Napi::Array list = Napi::Array::New(info.Env());
+               if (self->closing_) return list;
+               const uint64_t nowMs = MonotonicMs(), withinMs = info[0].ToNumber().Uint32Value();
+               uint32_t count = 0;
+               for (const auto& tunnel : self->plane_->Tunnels()) {
+                 const uint64_t lastMs = tunnel->lastReceivedMs.load(std::memory_order_relaxed);
+                 if (lastMs != 0 && nowMs < lastMs + withinMs) list.Set(count++, tunnel->id);
+               }
                return list;
              }));
   object.Set("close", Napi::Function::New(env, [self](const Napi::CallbackInfo& info) { return self->Close(info.Env()); }));

@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "ike_gate.h"
 #include "sa.h"
 
 namespace moat {
@@ -41,9 +42,14 @@ struct SendIke {
   Path path;
 };
 
+struct DemandCookies {
+  CookieSecrets secrets;
+  uint64_t untilMs;
+};
+
 struct Stop {};
 
 using Command =
-    std::variant<InstallInbound, InstallOutbound, ActivateOutbound, RemoveInbound, RemoveOutbound, MovePath, SendIke, Stop>;
+    std::variant<InstallInbound, InstallOutbound, ActivateOutbound, RemoveInbound, RemoveOutbound, MovePath, SendIke, DemandCookies, Stop>;
 
 }  // namespace moat

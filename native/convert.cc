@@ -120,6 +120,14 @@ OutboundSettings ToOutboundSettings(const Napi::Object& from, Reading& reading) 
   return settings;
 }
 
+CookieSecrets ToCookieSecrets(const Napi::Object& from) {
+  const auto secret = [&](const char* name) {
+    const Napi::Value value = from.Get(name);
+    return value.IsObject() ? Hmac::Create(ToKey(value.As<Napi::Object>())) : nullptr;
+  };
+  return {static_cast<uint8_t>(Number(from, "version")), secret("current"), secret("previous")};
+}
+
 Path ToPath(const Napi::Value& from, Reading& reading) {
   const Napi::Object object = from.ToObject();
   const Path path{ToEndpoint(Part(object, "local"), reading), ToEndpoint(Part(object, "remote"), reading)};

@@ -20,6 +20,8 @@ PlaneOptions ToPlaneOptions(const Napi::Object& from, Reading& reading);
 /** `key` points into the JavaScript value: valid during the call only. */
 SaSettings ToSaSettings(const Napi::Object& from, Reading& reading);
 OutboundSettings ToOutboundSettings(const Napi::Object& from, Reading& reading);
+/** `current` is null when the object has none. */
+CookieSecrets ToCookieSecrets(const Napi::Object& from);
 Path ToPath(const Napi::Value& from, Reading& reading);
 
 Napi::Object FromPath(Napi::Env env, const Path& path);

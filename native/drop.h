@@ -26,6 +26,7 @@ enum class Drop : uint8_t {
   kNoSocket,
   kSendFailed,
   kQueueFull,
+  kCookieDemanded,
   kOverload,
   kCount,
 };
@@ -52,6 +53,7 @@ inline constexpr std::array<const char*, kDropCount> kDropNames{
     "noSocket",                // the SA needs a family or raw ESP that this machine does not give
     "sendFailed",              // the kernel refused the envelope: no route, address gone, too large
     "queueFull",               // the socket's or the event queue's bound was reached
+    "cookieDemanded",          // an IKE_SA_INIT of a stranger, answered with a cookie (RFC 7296 2.6)
     "overload",                // packets came faster than they could leave: of the flow that had most of them waiting
 };
 

@@ -12,6 +12,8 @@ namespace moat {
 struct DatagramEvent {
   std::vector<uint8_t> bytes;
   Path path;
+  /** It wants to begin something, and anybody can have sent it. */
+  bool ofStranger = false;
 };
 
 struct AcquireEvent {

@@ -82,7 +82,7 @@ Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Receiv
   const bool ikePort = IsIke(kind);
   switch (ikePort ? ClassifyIkePort(datagram) : ClassifyNatTraversalPort(datagram)) {
     case Datagram::kIke:
-      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path);
+      return PostIke(datagram.subspan(ikePort ? 0 : kNonEspMarkerLength), received.path, nowMs);
     case Datagram::kEsp:
       return ReceiveEsp(datagram, received, nowMs);
     case Datagram::kKeepalive:
@@ -93,8 +93,15 @@ Drop Inbound::Receive(SocketKind kind, std::span<uint8_t> datagram, const Receiv
   return Drop::kMalformed;
 }
 
-Drop Inbound::PostIke(std::span<const uint8_t> message, const Path& path) noexcept {
-  return events_.Post(DatagramEvent{{message.begin(), message.end()}, path}) ? Drop::kNone : Drop::kQueueFull;
+Drop Inbound::PostIke(std::span<const uint8_t> message, const Path& path, uint64_t nowMs) noexcept {
+  const IkeGate::Verdict verdict = gate_.Judge(message, path.remote, nowMs);
+  if (verdict == IkeGate::Verdict::kMalformed) return Drop::kMalformed;
+  if (verdict == IkeGate::Verdict::kChallenged) {
+    notices_.Challenge(gate_.Answer(), path);
+    return Drop::kCookieDemanded;
+  }
+  const bool ofStranger = verdict == IkeGate::Verdict::kStranger;
+  return events_.Post(DatagramEvent{{message.begin(), message.end()}, path, ofStranger}) ? Drop::kNone : Drop::kQueueFull;
 }
 
 Drop Inbound::ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept {

@@ -6,6 +6,7 @@
 #include "coalescer.h"
 #include "counters.h"
 #include "event.h"
+#include "ike_gate.h"
 #include "receive_batch.h"
 #include "sa.h"
 #include "tun.h"
@@ -23,6 +24,8 @@ class InboundNotices {
   /** A path probe that wants an acknowledgement, and an acknowledgement of ours. */
   virtual void ProbeArrived(uint32_t tunnel, uint32_t id) noexcept = 0;
   virtual void ProbeAcknowledged(uint32_t tunnel, uint32_t id) noexcept = 0;
+  /** An IKE message that is the answer to one that came over this path. */
+  virtual void Challenge(std::span<const uint8_t> message, const Path& path) noexcept = 0;
 };
 
 /** The way in: socket -> SA by SPI -> replay window -> ESP (-> AGGFRAG) -> selectors -> TUN. Owns the inbound SAs. */
@@ -43,6 +46,9 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
   void Install(std::unique_ptr<InboundSa> sa);
   void Remove(uint32_t spi);
 
+  /** Strangers get cookies from here until `untilMs` of the monotonic clock. */
+  void DemandCookies(CookieSecrets secrets, uint64_t untilMs) noexcept { gate_.Demand(std::move(secrets), untilMs); }
+
   /** Handles what waits in a socket, at most one batch. @param nowMs of the monotonic clock. */
   void Readable(SocketKind kind, uint64_t nowMs) noexcept;
 
@@ -51,7 +57,7 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
 
  private:
   Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
-  Drop PostIke(std::span<const uint8_t> message, const Path& path) noexcept;
+  Drop PostIke(std::span<const uint8_t> message, const Path& path, uint64_t nowMs) noexcept;
   InboundSa* Find(uint32_t spi) noexcept;
   Drop ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept;
   void Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept;
@@ -66,6 +72,7 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
   EventSink& events_;
   InboundNotices& notices_;
   Counters counters_;
+  IkeGate gate_;
   ReceiveBatch batch_;
   Coalescer coalescer_;
   aggfrag::BufferPool pool_;

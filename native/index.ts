@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { CookieSecrets } from '../appliance/lib/cookie-secrets.ts';
 import type { InboundSa, OutboundSa } from '../appliance/lib/esp-sa.ts';
 import type { Path } from '../appliance/lib/net.ts';
 
@@ -99,10 +100,17 @@ export interface Dataplane {
   movePath(tunnel: number, path: Path): void;
   /** Sends an IKE message; the non-ESP marker is added when `path.local.port` is the NAT traversal port. */
   send(datagram: Uint8Array, path: Path): void;
+  /**
+   * For so many milliseconds from now an IKE_SA_INIT, or an IKE_SESSION_RESUME, without a right cookie of these secrets is answered with
+   * one and goes no further (RFC 7296 2.6).
+   */
+  demandCookies(secrets: CookieSecrets, milliseconds: number): void;
   counters(): Counters;
   saStats(): readonly SaStats[];
   /** By tunnel. */
   tunnelStats(): readonly TunnelStats[];
+  /** Tunnels that have received an authenticated packet within so many milliseconds: cheap also where there are thousands. */
+  heard(withinMs: number): readonly number[];
   close(): Promise<void>;
 }
 
@@ -112,11 +120,25 @@ export interface DataplaneError extends Error {
 }
 
 interface Addon {
-  open(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Dataplane;
+  /** `onWaiting` is called when there is something to `take`, and not again before `take` has found nothing. */
+  open(options: DataplaneOptions, onWaiting: () => void): Dataplane & { take(): DataplaneEvent | undefined };
 }
+
+/** Timers, and what others say to this process, wait no longer for the events of a flood. */
+const turnMs = 4;
 
 /** @throws {DataplaneError} */
 export function openDataplane(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Dataplane {
   const addon = createRequire(import.meta.url)('./build/moat.node') as Addon;
-  return addon.open(options, onEvent);
+  const takeTurn = () => {
+    const until = performance.now() + turnMs;
+    do {
+      const event = plane.take();
+      if (event === undefined) return;
+      onEvent(event);
+    } while (performance.now() < until);
+    setImmediate(takeTurn);
+  };
+  const plane = addon.open(options, takeTurn);
+  return plane;
 }

@@ -165,6 +165,10 @@ void Plane::MovePath(uint32_t tunnel, const Path& path) { mailbox_.Post(moat::Mo
 
 void Plane::Send(std::vector<uint8_t> message, const Path& path) { mailbox_.Post(SendIke{std::move(message), path}); }
 
+void Plane::DemandCookies(CookieSecrets secrets, uint64_t milliseconds) {
+  mailbox_.Post(moat::DemandCookies{std::move(secrets), MonotonicMs() + milliseconds});
+}
+
 std::vector<std::shared_ptr<const SaRecord>> Plane::Records() const {
   std::vector<std::shared_ptr<const SaRecord>> all;
   all.reserve(records_.size());
@@ -259,6 +263,7 @@ void Plane::Obey(Command& command) {
     void operator()(const moat::RemoveOutbound& one) { plane.outbound_.Remove(one.tunnel, one.spi); }
     void operator()(const moat::MovePath& one) { plane.outbound_.MovePath(one.tunnel, one.path, plane.nowMs_); }
     void operator()(const SendIke& one) { plane.outbound_.SendIke(one.message, one.path); }
+    void operator()(moat::DemandCookies& one) { plane.inbound_.DemandCookies(std::move(one.secrets), one.untilMs); }
     void operator()(const moat::Stop&) { plane.stopping_ = true; }
   };
   std::visit(Visitor{*this}, command);

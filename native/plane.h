@@ -45,6 +45,7 @@ class Plane {
   void RemoveOutbound(uint32_t tunnel, uint32_t spi);
   void MovePath(uint32_t tunnel, const Path& path);
   void Send(std::vector<uint8_t> message, const Path& path);
+  void DemandCookies(CookieSecrets secrets, uint64_t milliseconds);
 
   const Counters& Received() const noexcept { return inbound_.GetCounters(); }
   const Counters& Sent() const noexcept { return outbound_.GetCounters(); }
@@ -67,6 +68,7 @@ class Plane {
     void ProbeAcknowledged(uint32_t tunnel, uint32_t id) noexcept override {
       plane_.outbound_.ProbeAcknowledged(tunnel, id, plane_.nowMs_);
     }
+    void Challenge(std::span<const uint8_t> message, const Path& path) noexcept override { plane_.outbound_.SendIke(message, path); }
 
    private:
     Plane& plane_;

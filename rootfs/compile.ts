@@ -21,6 +21,7 @@ const programs = [
   'rootfs/box/update.ts',
   'rootfs/box/stick.ts',
   'rootfs/box/follow.ts',
+  'rootfs/box/keep.ts',
 ];
 /** Loaded by name while running (`createRequire`), not by import. */
 const loadedByName = ['dns2', 'ntp-time-sync'];

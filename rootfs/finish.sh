@@ -31,7 +31,7 @@ cp -a "$top/rootfs/overlay/." "$root/"
 chroot "$root" systemd-sysusers >/dev/null 2>&1 || fail 'systemd-sysusers failed in the root'
 chroot "$root" systemctl --quiet mask getty.target chrony.service ssh.service ssh.socket systemd-timesyncd.service >/dev/null 2>&1 || true
 chroot "$root" systemctl --quiet enable systemd-networkd.service moat-prepare.service moat-early-firewall.service moat.service moat-health.service \
-  moat-console.service moat-ssh.service moat-follow.path moat-follow.service 2>/dev/null
+  moat-console.service moat-ssh.service moat-follow.path moat-follow.service moat-keep.path 2>/dev/null
 ln -sfn /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 chroot "$root" passwd --quiet --lock root
 while read -r line; do
@@ -51,3 +51,5 @@ rm -rf "$root/usr/share/factory/var"; cp -a "$root/var" "$root/usr/share/factory
 in_tools depmod -b "/build/$arch/root" "$release"
 rm -rf "$root/boot" "$root/home" "$root/media" "$root/srv" "$root/opt"
 find "$root/dev" -mindepth 1 -delete
+# One time for everything: when a tree was checked out or a package was unpacked is nobody's business in there.
+find "$root" -xdev -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

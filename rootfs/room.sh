@@ -19,6 +19,8 @@ names_of() { sed -n 's/^\([a-z0-9][a-z0-9+.-]*\) .*/\1/p' "$1" | paste -sd,; }
 # bootstrap VARIANT ARCHITECTURE PACKAGES TARGET [mmdebstrap option...]
 bootstrap() {
   local variant=$1 arch=$2 packages=$3 target=$4 cache=$build/apt-cache/$2 mirror security
+  # The second stage of a Raspberry Pi is not free software; nothing of it is in the root.
+  local components=main; [ "$arch" != arm64 ] || components='main non-free-firmware'
   local signed='signed-by=/usr/share/keyrings/debian-archive-keyring.gpg'
   shift 4
   mirror=$("$top/rootfs/mirror") security=$("$top/rootfs/mirror" --security)
@@ -28,8 +30,8 @@ bootstrap() {
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --setup-hook='mkdir -p "$1/var/cache/apt/archives/"' --setup-hook="sync-in $cache /var/cache/apt/archives/" \
     --customize-hook="sync-out /var/cache/apt/archives $cache" "$@" \
-    trixie "$target" "deb [$signed] $mirror trixie main" "deb [$signed] $mirror trixie-updates main" \
-    "deb [$signed] $security trixie-security main"
+    trixie "$target" "deb [$signed] $mirror trixie $components" "deb [$signed] $mirror trixie-updates $components" \
+    "deb [$signed] $security trixie-security $components"
 }
 
 # The tools (a room for each processor that is built for, because of the compilers), made again only when their list changes.

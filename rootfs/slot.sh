@@ -4,7 +4,8 @@
 needs() {
   local name found
   in_tools readelf -d "/build/$arch/root/$1" 2>/dev/null | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | while read -r name; do
-    found=$(cd "$root" && find usr/lib/*-linux-gnu* usr/lib64 usr/lib -maxdepth 1 -name "$name" 2>/dev/null | head -n 1)
+    # Not every processor has each of the folders.
+    found=$(cd "$root" && { find usr/lib/*-linux-gnu* usr/lib64 usr/lib -maxdepth 1 -name "$name" 2>/dev/null || true; } | head -n 1)
     [ -n "$found" ] || continue
     echo "$found"
     needs "$found"

@@ -23,6 +23,7 @@ step() {
 
 step 'types, lint, format, unit tests' bash test/check.sh
 step 'provisioning, on SQLite and PostgreSQL' env MOAT_TEST_POSTGRES=1 $node --test 'provisioning/**/*.test.ts'
+step "the operators' page, in Chromium" $node --test test/interop/provisioning/page.test.ts
 step 'simulation: 1000 seeds' $node test/sim/main.ts --seeds 1000
 # In a network of its own: the ports that the test planes bind are always free there.
 alone() { unshare -n sh -c 'ip link set lo up && exec "$@"' sh "$@"; }
@@ -36,4 +37,5 @@ step 'data plane: two of them in two namespaces' $node --test 'native/**/*.test.
 step 'routes into the tunnel, in a kernel of their own' unshare -n $node --test test/host/network.root.test.ts
 step 'the lab itself, and its foreign peers' bash test/lab/test.sh
 # What takes its time is not among these: kills and faults by the dozen, hundreds of boxes. `npm run lab -- check` plays all.
-$node test/lab/main.ts check plain peers servers tunnel rekey foreign faults weather mtu roam zones multi mapping dhcp dns ntp offline enroll revoke
+export MOAT_LAB_KILLS=3 MOAT_LAB_FAULTS='no cable outside|UDP blocked|wrong key of|server is off'
+$node test/lab/main.ts check plain peers servers tunnel rekey foreign faults weather mtu roam zones multi mapping dhcp dns ntp split-dns offline enroll revoke live-change move supervisor-basics supervisor-kills doctor

@@ -1,5 +1,4 @@
-import { execFile } from 'node:child_process';
-import { familyOf } from '../lib/ip.ts';
+import { ping, wholePacket } from '../supervisor/ping.ts';
 import type { MtuStatus } from '../tunnel/mtu.ts';
 import type { PeerStatus } from '../tunnel/status.ts';
 import { ask } from './control.ts';
@@ -71,25 +70,12 @@ function prove(peers: readonly PeerStatus[], octets: number): Promise<Proof[]> {
   const pairs = peers
     .filter(({ state }) => state === 'up')
     .flatMap(({ name, proofAddresses }) => proofAddresses.map((address) => ({ peer: name, address })));
-  return Promise.all(pairs.map(({ peer, address }) => ping(peer, address, octets)));
+  return Promise.all(pairs.map(({ peer, address }) => proofOf(peer, address, octets)));
 }
 
-/** An echo carries its whole size both ways; `-M do` sets DF and keeps the sender's kernel from cutting it. */
-function ping(peer: string, address: string, octets: number): Promise<Proof> {
-  const headers = familyOf(address) === 4 ? 28 : 48;
-  const size = String(octets - headers);
-  const command = ['-n', '-M', 'do', '-c', String(proofPackets), '-i', '0.2', '-W', '2', '-s', size, address];
-  return new Promise((resolve, reject) => {
-    execFile('ping', command, (error, stdout, stderr) => {
-      if (error && (error as NodeJS.ErrnoException).code === 'ENOENT') {
-        reject(new Error('the proof needs the program ping (Debian package iputils-ping)'));
-        return;
-      }
-      const answered = Number(/(\d+) received/.exec(stdout)?.[1] ?? 0);
-      const said = `${stdout}\n${stderr}`
-        .split('\n')
-        .find((line) => /error|unreachable|too (big|long)|needed/i.test(line));
-      resolve({ peer, address, octets, sent: proofPackets, answered, objection: said?.trim() ?? null });
-    });
-  });
+/** An echo carries its whole size both ways; DF keeps even the sender's kernel from cutting it. */
+async function proofOf(peer: string, address: string, octets: number): Promise<Proof> {
+  const words = ['-c', `${proofPackets}`, '-i', '0.2', '-W', '2', ...wholePacket(address, octets)];
+  const { received, objection } = await ping(address, ...words);
+  return { peer, address, octets, sent: proofPackets, answered: received, objection };
 }

@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { Patient } from '../supervisor/doctor/doctor.ts';
+import { hardwareSentence, readInventory } from '../supervisor/inventory.ts';
 import { metricsText } from '../supervisor/metrics.ts';
 import { supportText } from '../supervisor/support.ts';
 import { ask } from './control.ts';
@@ -31,4 +32,9 @@ export async function supportCommand(options: { state: string }): Promise<void> 
   process.stdout.write(
     `${await supportText({ status, diagnosis, config: (JSON.parse(patient) as Patient).config, log })}\n`,
   );
+}
+
+export async function hardwareCommand(options: { json?: boolean }): Promise<void> {
+  const inventory = await readInventory();
+  process.stdout.write(`${options.json ? JSON.stringify(inventory) : hardwareSentence(inventory)}\n`);
 }

@@ -23,8 +23,16 @@ export function statusText(status: ApplianceStatus): string {
   const { tunnel } = status;
   const lines = [status.sentence, ...status.problems.slice(1), ...status.notes];
   if (tunnel) lines.push('', ...peersTable(tunnel), ...tunnel.peers.flatMap(peerLines), ...dropLines(tunnel));
-  lines.push(...serviceLines(status));
+  lines.push(...serviceLines(status), ...boxLines(status));
   return `${lines.join('\n')}\n`;
+}
+
+function boxLines({ hardware, temperatureCelsius, residentOctets }: ApplianceStatus): string[] {
+  const warmth = temperatureCelsius === null ? [] : [`${temperatureCelsius.toFixed(0)} degrees Celsius`];
+  return [
+    '',
+    [...(hardware === null ? [] : [hardware]), ...warmth, `${octets(residentOctets)} in use by moat`].join(', '),
+  ];
 }
 
 function serviceLines({ services }: ApplianceStatus): string[] {

@@ -28,6 +28,11 @@ const zone = z.strictObject({
   source: address.optional(),
   /** After the SOA's expiry without a primary: go on serving it, marked stale, or answer SERVFAIL. */
   serveExpired: z.boolean().default(true),
+  /**
+   * The zone is a catalog (RFC 9432): the zones that it lists are fetched from the same primaries and served, itself is not.
+   * Only zones at or below `within` are taken: a catalog must not decide about other names of the house.
+   */
+  catalog: z.strictObject({ within: z.array(domain).min(1).max(16) }).optional(),
 });
 
 const forward = z.strictObject({

@@ -24,6 +24,8 @@ test('what is mapped is reached by its other name, and its own says nothing', ()
   };
   assert.deepEqual(networksSeen(peer).map(formatPrefix), ['172.30.0.0/16', '10.2.0.0/16']);
   assert.deepEqual(hiddenNetworks(peer).map(formatPrefix), ['10.1.0.0/16']);
+  const given = { ...peer, assigns: { addresses: ['10.9.0.7', 'fd99::7'] } };
+  assert.deepEqual(networksSeen(given).map(formatPrefix).slice(2), ['10.9.0.7/32', 'fd99::7/128']);
 });
 
 test('a row that is about nothing, or changes the size, is refused by name', () => {

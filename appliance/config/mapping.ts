@@ -2,7 +2,7 @@
  * Networks that are in use on both sides of a tunnel, one for one under other addresses: host 7 of one is host 7 of the other. The
  * tunnel itself carries what the peer knows: its own addresses, and ours as it shall see them. Services read this file too: no zod.
  */
-import { familyOf, formatPrefix, ipFromNumber, ipToNumber, type Prefix, prefixContains } from '../lib/ip.ts';
+import { familyOf, formatPrefix, ipFromNumber, ipToNumber, type Prefix, prefixContains, prefixOf } from '../lib/ip.ts';
 import type { Zone } from './zones.ts';
 
 /** A row: what a network is where it is, and what it is called on the other side; as large. */
@@ -14,6 +14,8 @@ export interface Mapped {
 export interface MappedPeer {
   readonly networks: readonly Prefix[];
   readonly map: { readonly ours: readonly Mapped[]; readonly theirs: readonly Mapped[] };
+  /** Addresses that we give it: hosts of the peer as the networks are. */
+  readonly assigns?: { readonly addresses: readonly string[] } | undefined;
 }
 
 /** The same hosts under the addresses of the other side; itself where no row is about it. */
@@ -41,8 +43,9 @@ export function localNetworks({ name }: { readonly name: string }, { zones, tunn
 }
 
 /** The peer's networks under the addresses that hosts of ours use. */
-export function networksSeen({ networks, map }: MappedPeer): Prefix[] {
-  return networks.map((prefix) => seenAs(prefix, map.theirs));
+export function networksSeen({ networks, map, assigns }: MappedPeer): Prefix[] {
+  const given = assigns?.addresses.map((address) => prefixOf(address, familyOf(address) === 4 ? 32 : 128)) ?? [];
+  return [...networks.map((prefix) => seenAs(prefix, map.theirs)), ...given];
 }
 
 /** Those of the peer's networks whose own addresses say nothing here. */

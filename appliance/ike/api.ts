@@ -2,6 +2,7 @@
  * What the IKE core takes and gives. The core is synchronous and does no I/O: events and an `Env` go in,
  * effects come out, and the shell (`tunnel/service.ts`, or the simulation) performs them in order.
  */
+import type { CookieSecrets } from '../lib/cookie-secrets.ts';
 import type { Capabilities, EspCipher, Forwarding, InboundSa, OutboundSa } from '../lib/esp-sa.ts';
 import type { Path, Selector } from '../lib/net.ts';
 import type { Secret } from '../lib/secret.ts';
@@ -173,6 +174,8 @@ export type IkeEffect =
   | { readonly kind: 'removeInbound'; readonly spi: number }
   | { readonly kind: 'removeOutbound'; readonly tunnel: number; readonly spi: number }
   | { readonly kind: 'movePath'; readonly tunnel: number; readonly path: Path }
+  /** More want an SA than we like: the data plane may answer those without a right cookie of these secrets for so long (RFC 7296 2.6). */
+  | { readonly kind: 'demandCookies'; readonly secrets: CookieSecrets; readonly milliseconds: number }
   | { readonly kind: 'report'; readonly report: IkeReport };
 
 /** Why an IKE SA could not be made or was lost. A fixed list, so that `moat status` can put each in a sentence. */
@@ -270,6 +273,8 @@ export interface IkeEndpoint {
   step(event: IkeEvent, env: { now: number; random(length: number): Uint8Array }): IkeEffect[];
   /** Milliseconds on the clock of `env.now`; Infinity when nothing is to be done. */
   wakeAt(): number;
+  /** Whether there is an IKE SA with a peer, or an attempt at one. */
+  isBusy(): boolean;
   status(now: number): readonly IkeSaStatus[];
   /** Messages dropped, by reason. */
   counters(): Readonly<Record<string, number>>;

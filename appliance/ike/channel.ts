@@ -15,9 +15,9 @@ import {
   type Established,
   type Incoming,
   type Requests,
-  rekeyOf,
   type Spent,
 } from './states.ts';
+import { rekeyOf } from './tasks.ts';
 import { report, type Turn } from './turn.ts';
 import type { Payload } from './wire/payloads.ts';
 

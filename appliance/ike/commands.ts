@@ -1,5 +1,7 @@
 import { compareBytes, sameBytes } from '../lib/bytes.ts';
-import { beginClosing, drop, owns } from './channel.ts';
+import { abandonTask, beginClosing, drop, owns } from './channel.ts';
+import { wipeKeys } from './crypto/keys.ts';
+import { forgetAuth } from './exchanges/auth-initiator.ts';
 import { amendChild, closeFamily } from './family.ts';
 import { exchangeTypes, notifyTypes, payloadTypes } from './numbers.ts';
 import type { Raw } from './sa.ts';
@@ -61,9 +63,18 @@ export function replace(state: Established, by: Established, turn: Turn): Closin
 
 /** The last step of an SA in which something went wrong that nobody foresaw. */
 export function endAfterFault(state: IkeState, turn: Turn): Closed {
+  release(state, turn);
   if (state.name !== 'established' || !owns(state)) return closed;
   closeFamily(state, turn);
   state.family.owner = 'none';
   report(turn, { kind: 'ikeClosed', peer: state.peer.name, failure: 'invalidAnswer', detail: 'internal fault' });
   return closed;
+}
+
+/** Gives back and wipes what an SA has that ends without any more words. */
+export function release(state: IkeState, turn: Turn): void {
+  if (state.name === 'authSent') forgetAuth(state, turn);
+  else if (state.name === 'resumeSent') state.held.d.wipe();
+  else if ('channel' in state) wipeKeys(state.channel.keys);
+  if (state.name === 'established') abandonTask(state, turn);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hex } from '../lib/bytes.ts';
 import { CookieJar } from './cookie.ts';
 
 const claim = {
@@ -39,4 +40,17 @@ test('the previous secret is accepted for a while, the one before it is not', ()
   assert.ok(jar.isRight(cookie, claim, at(61_000)));
   assert.ok(!jar.isRight(cookie, claim, at(125_000)));
   assert.ok(jar.isRight(jar.make(claim, at(125_000)), claim, at(125_001)));
+});
+
+test('the same octets as the data plane makes, which answers in our place (native/ike_gate_test.cc)', () => {
+  const env = { now: 0, random: (length: number) => new Uint8Array(length).fill(1) };
+  const home = {
+    nonce: new Uint8Array(16).fill(0xaa),
+    from: { address: '192.0.2.9', port: 500 },
+    spiInitiator: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+  };
+  const cookie = (from: typeof home.from) => hex(new CookieJar().make({ ...home, from }, env));
+  assert.equal(cookie(home.from), '0125b069ad1efeef215e67878b3cbd8489d3b63831ccbfa9d0fafea5788ebf15e2');
+  const six = '0197d4570ec9729af1ea4869561f0c0a17dc94f1a0d2e85dcb1f34621243847730';
+  assert.equal(cookie({ address: '2001:db8::9', port: 4500 }), six);
 });

@@ -96,6 +96,22 @@ test('under a flood a cookie is demanded before anything is remembered', () => {
   sameKeys(pair);
 });
 
+test('under a flood the data plane is told to demand cookies, and again as long as there is a need', () => {
+  const pair = new Pair({ options: { cookieThreshold: 0 } });
+  pair.initiate();
+  const first = pair.home.next();
+  const handedOver = () => pair.portal.kinds().filter((kind) => kind === 'demandCookies').length;
+  for (const [at, times] of [
+    [0, 1],
+    [9_999, 1],
+    [10_000, 2],
+  ] as const) {
+    pair.clock.now = at;
+    pair.portal.hear(first);
+    assert.equal(handedOver(), times);
+  }
+});
+
 test('the same IKE_SA_INIT again gets the same answer, and makes nothing new', () => {
   const pair = new Pair();
   pair.initiate();

@@ -2,8 +2,7 @@ import { DecodeError } from '../lib/bytes.ts';
 import type { Env } from '../lib/env.ts';
 import type { EndpointOptions, IkeEffect, IkeEndpoint, IkeEvent, IkeSaStatus, Peer } from './api.ts';
 import { beginClosing, owns } from './channel.ts';
-import { endAfterFault, expireNow, redirectNow, rekeyNow, replace, supplanted } from './commands.ts';
-import { forgetAuth } from './exchanges/auth-initiator.ts';
+import { endAfterFault, expireNow, redirectNow, rekeyNow, release, replace, supplanted } from './commands.ts';
 import { beginLiveness } from './exchanges/informational.ts';
 import { moveTo } from './exchanges/mobike.ts';
 import { initiate } from './exchanges/sa-init.ts';
@@ -27,8 +26,8 @@ import { tend } from './upkeep.ts';
 
 /** Reports about strangers. */
 const strangersPerSecond = 10;
-/** Steps of one SA at one moment; a step that leaves work for the same moment more often than this is a fault. */
-const maxDueInOneStep = 1_000_000;
+/** SAs that one wake-up looks after. `wakeAt` still says "now" if there are more, so that others are heard between. */
+const mostDueInOneStep = 64;
 /** Attempts of ours that are not through. */
 const beginnings: readonly IkeState['name'][] = ['initSent', 'resumeSent', 'intermediateSent', 'authSent'];
 
@@ -111,6 +110,10 @@ class Endpoint implements IkeEndpoint {
   wakeAt(): number {
     if (this.#distrusted.size > 0) return 0;
     return Math.min(this.#table.wakeAt(), this.#tickets.wakeAt(), this.#held.wakeAt());
+  }
+
+  isBusy(): boolean {
+    return this.#table.hasPeers;
   }
 
   status(now: number): readonly IkeSaStatus[] {
@@ -228,7 +231,7 @@ class Endpoint implements IkeEndpoint {
   }
 
   #wake(call: Call): undefined {
-    for (let i = 0; i < maxDueInOneStep; i += 1) {
+    for (let i = 0; i < mostDueInOneStep; i += 1) {
       const entry = this.#table.takeDue(call.env.now);
       if (entry === undefined) return;
       if (entry.state.name !== 'closed') this.#run(entry, call, tend);
@@ -257,9 +260,9 @@ class Endpoint implements IkeEndpoint {
 
   #abandonAttempt(entry: Entry, call: Call): undefined {
     this.#run(entry, call, (state, turn) => {
-      if (state.name === 'authSent') forgetAuth(state, turn);
-      if (state.name === 'resumeSent') state.held.d.wipe();
-      return beginnings.includes(state.name) ? closed : state;
+      if (!beginnings.includes(state.name)) return state;
+      release(state, turn);
+      return closed;
     });
   }
 

@@ -8,6 +8,8 @@ import { notifyOf } from './wire/notify.ts';
 
 /** As long as a half-open SA lives; later the same message is a new attempt. */
 const rememberedMilliseconds = 30_000;
+/** How long the data plane demands cookies by itself, before it is looked anew whether there is a need. */
+const handedOverMilliseconds = 10_000;
 
 /**
  * Who may make us spend memory and a key exchange. A message that was seen is known by its hash, not by SPI and
@@ -15,6 +17,7 @@ const rememberedMilliseconds = 30_000;
  */
 export class Gate {
   readonly #jar = new CookieJar();
+  #handedOverUntil = Number.NEGATIVE_INFINITY;
   readonly #seen = new Map<string, { readonly key: string; readonly until: number }>();
 
   /** The key of the SA that this very message made. */
@@ -48,7 +51,19 @@ export class Gate {
     const claim = { nonce, from: message.path.remote, spiInitiator: message.header.spiInitiator };
     if (cookie !== null && this.#jar.isRight(cookie, claim, turn)) return true;
     refuse({ ...message, payloads: [] }, notifyOf('COOKIE', this.#jar.make(claim, turn)), turn);
+    this.#handOver(turn);
     return this.#deny('cookieDemanded', turn);
+  }
+
+  /** To whom a message costs less than to us. What comes through, with a right cookie or not, is looked at here all the same. */
+  #handOver(turn: Turn): void {
+    if (turn.now < this.#handedOverUntil) return;
+    this.#handedOverUntil = turn.now + handedOverMilliseconds;
+    turn.emit({
+      kind: 'demandCookies',
+      secrets: this.#jar.secrets(turn),
+      milliseconds: handedOverMilliseconds,
+    });
   }
 
   #deny(reason: string, turn: Turn): false {

@@ -11,8 +11,8 @@ import { wakeAt } from './upkeep.ts';
 export interface Entry {
   readonly key: string;
   state: IkeState;
-  /** The earliest time at which the timers hold it. */
-  queuedAt: number;
+  /** The times at which the timers hold it, the earliest last: what it is held at anyway is not put in once more. */
+  readonly queuedAt: number[];
 }
 
 /** All IKE SAs, found by SPI, by peer and by tunnel, and the time of the next one's work. */
@@ -40,6 +40,11 @@ export class SaTable {
     return [...(this.#byPeer.get(name) ?? [])];
   }
 
+  /** Whether one of them is with a peer that we know. */
+  get hasPeers(): boolean {
+    return this.#byPeer.size > 0;
+  }
+
   /** The IKE SA that now has the tunnel's child. */
   ofTunnel(tunnel: number): Entry | undefined {
     const family = this.#families.get(tunnel);
@@ -49,7 +54,7 @@ export class SaTable {
   add(state: IkeState): Entry | undefined {
     const key = keyOf(state);
     if (key === null) return undefined;
-    const entry: Entry = { key, state: { name: 'closed' }, queuedAt: Number.POSITIVE_INFINITY };
+    const entry: Entry = { key, state: { name: 'closed' }, queuedAt: [] };
     this.#entries.set(key, entry);
     this.put(entry, state);
     return entry;
@@ -78,8 +83,8 @@ export class SaTable {
 
   schedule(entry: Entry): void {
     const at = wakeAt(entry.state);
-    if (at >= entry.queuedAt || at === Number.POSITIVE_INFINITY) return;
-    entry.queuedAt = at;
+    if (at >= (entry.queuedAt.at(-1) ?? Number.POSITIVE_INFINITY)) return;
+    entry.queuedAt.push(at);
     this.#timers.add(at, entry);
   }
 
@@ -87,10 +92,15 @@ export class SaTable {
     return this.#timers.next();
   }
 
+  /** How many times the timers hold; a few for each entry. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
   /** The next entry whose time may have come. */
   takeDue(now: number): Entry | undefined {
     const entry = this.#timers.take(now);
-    if (entry !== undefined) entry.queuedAt = Number.POSITIVE_INFINITY;
+    entry?.queuedAt.pop();
     return entry;
   }
 

@@ -2,6 +2,10 @@
 export class Timers<Item> {
   readonly #heap: { readonly at: number; readonly item: Item }[] = [];
 
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** Infinity when empty. */
   next(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;

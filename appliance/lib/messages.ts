@@ -20,10 +20,26 @@ export type ToTunnel =
   /** New keys now, for one peer or for all. */
   | { readonly kind: 'rekey'; readonly what: 'child' | 'ike'; readonly peer: string | null };
 
+/** DNS servers inside a company, and the domains of which they are to be asked (RFC 8598). */
+export interface AssignedResolver {
+  /** Names in text, at least one. */
+  readonly domains: readonly string[];
+  /** Addresses, at least one. */
+  readonly servers: readonly string[];
+}
+
+/** What the DNS service understands besides. */
+export type ToDns =
+  | ToService
+  /** All that gateways have given at present, in the place of those before. */
+  | { readonly kind: 'resolvers'; readonly resolvers: readonly AssignedResolver[] };
+
 export type FromService =
   | { readonly kind: 'started' }
   | { readonly kind: 'configured'; readonly revision: number }
   /** The old configuration stays in force; `problem` is a sentence for people. */
   | { readonly kind: 'refused'; readonly revision: number; readonly problem: string }
   | { readonly kind: 'probed'; readonly id: number; readonly ok: boolean; readonly detail: string }
-  | { readonly kind: 'status'; readonly id: number; readonly status: unknown };
+  | { readonly kind: 'status'; readonly id: number; readonly status: unknown }
+  /** Of the tunnel: for the DNS service, whenever it changes. */
+  | { readonly kind: 'resolvers'; readonly resolvers: readonly AssignedResolver[] };

@@ -1,5 +1,5 @@
 /** The appliance as a whole: one configuration, the host's network and the services under it, and what is said of them. */
-import { mkdirSync, renameSync, unwatchFile, watchFile, writeFileSync } from 'node:fs';
+import { mkdirSync, unwatchFile, watchFile } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { type LoadedConfig, loadSource, readSource } from '../config/files.ts';
@@ -13,15 +13,17 @@ import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
 import { diskFacts } from './doctor/examine.ts';
+import { Hardware, temperatureCelsius } from './inventory.ts';
 import { Lights, patternOf } from './lights.ts';
 import type { LogSink } from './log-sink.ts';
+import { familyOf, residentOctets } from './memory.ts';
 import type { InForce, Managed } from './portal-account.ts';
 import { type Fingerprint, fingerprint, nameProof, pingProof, proofTargets, tunnelProof } from './proof.ts';
-import { type Proof, residentOctets } from './service-runner.ts';
+import type { Proof } from './service-runner.ts';
 import { ServiceSet } from './service-set.ts';
 import { type ApplianceStatus, applianceStatus } from './status.ts';
 import { type Wan, wanOf } from './wan.ts';
-import { whyText } from './why.ts';
+import { WhyFile, whyText } from './why.ts';
 
 const configPollMs = 1000;
 const whyIntervalMs = 2000;
@@ -49,7 +51,8 @@ export class Appliance implements Managed {
   #monitor: NetworkMonitor | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
   readonly #lights = new Lights();
-  #why = '';
+  readonly #hardware = new Hardware();
+  readonly #why: WhyFile;
   /** Whether a change of the configuration file is waited for. */
   #waiting = false;
 
@@ -60,6 +63,7 @@ export class Appliance implements Managed {
     // Services under their own users pass through to their own folders; what is here is for the owner's eyes.
     mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     const line = (service: string, text: string) => this.#passOn(service, text);
+    this.#why = new WhyFile(stateDirectory);
     this.#host = new HostNetwork(stateDirectory, line);
     this.#services = new ServiceSet({ stateDirectory, log, line, changed: () => {} });
     this.#configurations = new Configurations({
@@ -72,6 +76,7 @@ export class Appliance implements Managed {
 
   async start(): Promise<void> {
     this.#whyTimer = setInterval(() => void this.#look(), whyIntervalMs);
+    this.#hardware.start();
     this.#monitor = new NetworkMonitor(() => void this.#networkChanged());
     await this.#configurations.start(this.#readFile());
   }
@@ -118,11 +123,8 @@ export class Appliance implements Managed {
 
   async status(): Promise<ApplianceStatus> {
     const status = await this.#status();
-    // Costs the kernel a walk over all pages: only for those who ask.
-    const pids = [process.pid, ...status.services.flatMap(({ pid, sparePid }) => [pid, sparePid])].filter(
-      (pid) => pid !== null,
-    );
-    return { ...status, residentOctets: pids.reduce((sum, pid) => sum + residentOctets(pid), 0) };
+    const residents = familyOf(process.pid).map(residentOctets);
+    return { ...status, residentOctets: residents.reduce((sum, octets) => sum + octets, 0) };
   }
 
   /** For the portal's client, who asks often. */
@@ -156,6 +158,8 @@ export class Appliance implements Managed {
       zones: Object.fromEntries(this.#host.view?.placement.devices ?? []),
       tunnel,
       services,
+      hardware: this.#hardware.sentence,
+      temperatureCelsius: temperatureCelsius(),
       logLinesLost: this.#options.sink.lost,
     });
   }
@@ -164,6 +168,7 @@ export class Appliance implements Managed {
   async stop(): Promise<void> {
     this.#stopWaiting();
     clearInterval(this.#whyTimer);
+    this.#hardware.stop();
     this.#configurations.close();
     this.#monitor?.close();
     await this.#services.stop();
@@ -216,11 +221,15 @@ export class Appliance implements Managed {
     const config = this.#loaded?.config;
     if (!config) return { ok: false, detail: 'nothing is configured' };
     const [services, tunnel] = [await this.#services.prove(), tunnelProof(await this.#services.tunnel(), this.#before)];
-    const proofs = [services, tunnel];
-    if (!proofs.every(({ ok }) => ok)) return proofs.find(({ ok }) => !ok) ?? services;
-    proofs.push(...(await Promise.all(proofTargets(config).map((target) => pingProof(config, target)))));
-    proofs.push(...(await Promise.all(config.proof.names.map((name) => nameProof(config, name)))));
-    return proofs.find(({ ok }) => !ok) ?? tunnel;
+    // Without its port nothing else can be right.
+    const [missing] = this.#host.view?.placement.problems ?? [];
+    const failed = [services, tunnel].find(({ ok }) => !ok);
+    if (failed) return missing === undefined ? failed : { ok: false, detail: missing };
+    const proofs = [
+      ...proofTargets(config).map((target) => pingProof(config, target)),
+      ...config.proof.names.map((name) => nameProof(config, name)),
+    ];
+    return (await Promise.all(proofs)).find(({ ok }) => !ok) ?? tunnel;
   }
 
   /** A cable, an address, a router has changed: the rules follow the interfaces. */
@@ -260,7 +269,7 @@ export class Appliance implements Managed {
   /** For the DNS service: a name that cannot be resolved is answered with the reason. */
   async #look(): Promise<void> {
     // A portal has no LAN whose names anybody could miss, but thousands of boxes to describe: once is enough.
-    if (this.#loaded?.config.role === 'portal' && this.#why !== '') {
+    if (this.#loaded?.config.role === 'portal' && this.#why.isWritten) {
       if (this.#configurations.status().state === 'settled') this.#services.remember();
       return;
     }
@@ -268,16 +277,8 @@ export class Appliance implements Managed {
     if (status.configuration.state === 'settled') this.#services.remember();
     const wan = this.#wan(status);
     this.#lights.show(patternOf(status, wan.state));
-    const text = whyText(status, wan);
-    if (text === this.#why) return;
-    const path = `${this.#options.stateDirectory}/why.json`;
-    try {
-      writeFileSync(`${path}.new`, text, { mode: 0o644 });
-      renameSync(`${path}.new`, path);
-      this.#why = text;
-    } catch (error) {
-      this.#log.warn({ problem: (error as Error).message }, 'whyNotWritten');
-    }
+    const problem = this.#why.write(whyText(status, wan));
+    if (problem !== null) this.#log.warn({ problem }, 'whyNotWritten');
   }
 
   /** A box has no keyboard: whoever mends the file shall not have to say so as well. */

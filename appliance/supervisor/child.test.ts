@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { commandLine } from './child.ts';
-import { services } from './services.ts';
+import { commandLine, startChild } from './child.ts';
+import { type ServiceRow, services } from './services.ts';
 
 const user = { uid: 970, gid: 971 };
 
@@ -24,4 +27,36 @@ test('only the tunnel may touch the network of the host', () => {
     powerful.map(({ name }) => name),
     ['tunnel'],
   );
+});
+
+test('what compiles is not what stays: the first start of all is two, unless somebody waits for it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moat-child-'));
+  try {
+    const [runs, script] = [join(folder, 'runs'), join(folder, 'sample.ts')];
+    writeFileSync(
+      script,
+      `import { appendFileSync } from 'node:fs';
+      appendFileSync(${JSON.stringify(runs)}, process.send ? 'works ' : 'compiles ');
+      process.send?.({ kind: 'started' });
+      process.on('disconnect', (why: string) => process.exit(0));`,
+    );
+    const [tunnel] = services as [ServiceRow, ...ServiceRow[]];
+    const row = { ...tunnel, name: 'sample', script, user: 'nobody-of-that-name' };
+    const start = async (isAwaited: boolean) => {
+      writeFileSync(runs, '');
+      const heard = await new Promise<unknown>((resolve, reject) => {
+        const events = { message: resolve, line: () => {}, exited: reject };
+        startChild(row, folder, events, isAwaited).once('message', function (this: { kill(): void }) {
+          this.kill();
+        });
+      });
+      assert.deepEqual(heard, { kind: 'started' });
+      return readFileSync(runs, 'utf8').trim();
+    };
+    assert.equal(await start(true), 'works');
+    assert.equal(await start(false), 'compiles works');
+    assert.equal(await start(false), 'works');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -1,9 +1,9 @@
 /** One process of a service: started with no more rights than its row says, heard line by line, spoken to over IPC. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, realpathSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { serviceDirectory } from '../config/slices.ts';
-import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { FromService, ToDns, ToTunnel } from '../lib/messages.ts';
 import type { ServiceRow } from './services.ts';
 
 export interface ChildEvents {
@@ -21,14 +21,23 @@ interface User {
 
 const longestLine = 16_384;
 
-/** @throws {Error} when the state directory cannot be made; a program that is missing is told by `exited`. */
-export function startChild(row: ServiceRow, stateDirectory: string, events: ChildEvents): ChildProcess {
+/**
+ * `isAwaited`: somebody waits for it more than for the memory that compiling costs it.
+ * @throws {Error} when the state directory cannot be made; a setpriv that is missing is told by `exited`.
+ */
+export function startChild(
+  row: ServiceRow,
+  stateDirectory: string,
+  events: ChildEvents,
+  isAwaited = false,
+): ChildProcess {
   const user = userNamed(row.user);
   const directory = serviceDirectory(stateDirectory, row.name);
   mkdirSync(directory, { recursive: true });
   chmodSync(directory, row.folderMode ?? 0o755);
   if (user) chownSync(directory, user.uid, user.gid);
-  const [file = '', ...rest] = commandLine(row, stateDirectory, process.getuid?.() === 0, user);
+  const command = commandLine(row, stateDirectory, process.getuid?.() === 0, user);
+  const [file = '', ...rest] = isAwaited || !hasTypes(row.script) ? command : compiledFirst(command);
   const child = spawn(file, rest, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     serialization: 'advanced',
@@ -56,7 +65,7 @@ export function startChild(row: ServiceRow, stateDirectory: string, events: Chil
 }
 
 /** False when the process is gone or its channel is full to the brim. */
-export function tell(child: ChildProcess, message: ToTunnel): boolean {
+export function tell(child: ChildProcess, message: ToTunnel | ToDns): boolean {
   return child.connected && child.send(message, () => {});
 }
 
@@ -85,6 +94,26 @@ export function commandLine(row: ServiceRow, state: string, root: boolean, user:
     '--pdeathsig=KILL',
     ...node,
   ];
+}
+
+/**
+ * A process that has stripped types and compiled keeps 20 MB of compiler for all its life. So the first start of all is two: one without a
+ * supervisor, which has nothing to do, leaves what it compiled in the cache and ends; and the one that stays.
+ */
+const compileOnce = `done=$NODE_COMPILE_CACHE/whole
+if [ ! -e "$done" ]; then
+  (unset NODE_CHANNEL_FD; exec "$@") </dev/null >/dev/null 2>&1
+  : >"$done"
+fi
+exec "$@"`;
+
+/** On a box it is JavaScript by another name. */
+const hasTypes = (script: string) => realpathSync(script).endsWith('.ts');
+
+/** The same command; the rights are taken away before the shell. */
+function compiledFirst(command: readonly string[]): string[] {
+  const at = command.indexOf(process.execPath);
+  return [...command.slice(0, at), 'sh', '-c', compileOnce, 'sh', ...command.slice(at)];
 }
 
 const known = new Map<string, User | null>();

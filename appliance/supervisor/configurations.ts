@@ -71,10 +71,10 @@ export class Configurations {
   problem(): string | null {
     const state = this.#state;
     if (state.name === 'returned') {
-      return `The new configuration was taken back after a trial (${state.why}); the one before is in force and is being proven.`;
+      return `The new configuration was taken back after a trial (${fragment(state.why)}); the one before is in force and is being proven.`;
     }
     if (state.name === 'settled' && state.rejected) {
-      return `The new configuration did not work (${state.rejected.why}); the one before is in force.`;
+      return `The new configuration did not work (${fragment(state.rejected.why)}); the one before is in force.`;
     }
     return null;
   }
@@ -97,6 +97,14 @@ export class Configurations {
       this.#options.log.info({ event, generation: inForce(state)?.slice(0, 12) }, `configuration ${state.name}`);
     }
     this.#perform(effects);
+    this.#forget();
+  }
+
+  /** What the state no longer speaks of: a portal may send thousands in a life. */
+  #forget(): void {
+    const state = this.#state;
+    const spoken = state.name === 'settled' ? [state.confirmed] : [state.candidate, state.old];
+    for (const generation of this.#offered.keys()) if (!spoken.includes(generation)) this.#offered.delete(generation);
   }
 
   #perform(effects: readonly TransactionEffect[]): void {
@@ -175,3 +183,6 @@ export class Configurations {
     this.#again();
   }
 }
+
+/** A sentence inside another has no full stop. */
+const fragment = (sentence: string) => sentence.replace(/\.$/, '');

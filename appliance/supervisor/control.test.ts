@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { askControl, NotRunningError, serveControl } from './control.ts';
 
 test('the control socket answers its owner, one at a time, and outlives nonsense', async (t) => {
@@ -29,4 +31,22 @@ test('the control socket answers its owner, one at a time, and outlives nonsense
     flood.write('x'.repeat(100_000)); // no line end: the server hangs up instead of collecting
   });
   assert.equal((await askControl(directory, { kind: 'status' })).ok, false);
+});
+
+test('who hangs up before the answer takes nothing with them', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'moat-control-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  let asking: Socket | null = null;
+  const server = await serveControl(directory, async () => {
+    // Gone before we could hear of it: writing the answer is EPIPE, which would end a process that does not listen.
+    asking?.destroy();
+    return { ok: false, problem: 'late' };
+  });
+  t.after(() => server.close());
+  asking = createConnection(join(directory, 'control.sock'));
+  asking.write('{"kind":"status"}\n');
+  await once(asking, 'close');
+  asking = null;
+  await setTimeout(50);
+  assert.deepEqual(await askControl(directory, { kind: 'status' }), { ok: false, problem: 'late' });
 });

@@ -48,7 +48,10 @@ export async function serveControl(
       received += chunk.length;
       if (received > longestRequest) socket.destroy();
     });
-    createInterface({ input: socket }).once('line', (line) => {
+    const lines = createInterface({ input: socket });
+    // It says again what goes wrong with the socket: whoever asked and hung up before the answer must not end the supervisor.
+    lines.on('error', () => socket.destroy());
+    lines.once('line', (line) => {
       void answerLine(line, answer).then((result) => socket.end(`${JSON.stringify(result)}\n`));
     });
   });

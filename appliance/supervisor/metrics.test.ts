@@ -9,6 +9,7 @@ test('the text format: one HELP and TYPE a family, labels escaped', () => {
     state: 'up',
     uptimeSeconds: 5,
     residentOctets: 6,
+    temperatureCelsius: 48.5,
     logLinesLost: 0,
     services: [{ name: 'dns', state: 'running', restarts: 2 }],
     tunnel: { peers: [{ name: 'a"b', state: 'up', traffic }], dataplane: { drops: { noSa: 7 } }, ikeDrops: {} },

@@ -16,15 +16,18 @@ function applianceFamilies({
   uptimeSeconds,
   residentOctets,
   logLinesLost,
+  temperatureCelsius,
   services,
 }: ApplianceStatus): Family[] {
   const restarts = services.map((each): Sample => [{ service: each.name }, each.restarts]);
   const running = services.map((each): Sample => [{ service: each.name }, each.state === 'running' ? 1 : 0]);
+  const warmth: Sample[] = temperatureCelsius === null ? [] : [[{}, temperatureCelsius]];
   return [
     ['moat_up', 'gauge', 'Whether everything that should work does.', [[{}, state === 'up' ? 1 : 0]]],
     ['moat_uptime_seconds', 'gauge', 'Since the supervisor started.', [[{}, uptimeSeconds]]],
     ['moat_resident_bytes', 'gauge', 'Memory of all processes.', [[{}, residentOctets]]],
     ['moat_log_lines_lost_total', 'counter', 'Lines that standard output did not take.', [[{}, logLinesLost]]],
+    ['moat_temperature_celsius', 'gauge', 'Of the first sensor.', warmth],
     ['moat_service_restarts_total', 'counter', 'Starts after the first.', restarts],
     ['moat_service_running', 'gauge', 'Whether the service runs.', running],
   ];

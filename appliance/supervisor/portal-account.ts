@@ -1,6 +1,7 @@
 /** What the box owes its portal an account of: which configuration is in force, which was refused, how the tunnel does. */
 import { performance } from 'node:perf_hooks';
 import type { Prefix } from '../lib/ip.ts';
+import type { Update } from './portal-release.ts';
 import { type Carried, carried, type Refused, type Report, reportOf } from './portal-report.ts';
 import type { ApplianceStatus } from './status.ts';
 
@@ -22,11 +23,13 @@ export interface InForce {
   readonly inside: readonly Prefix[];
 }
 
-/** The tunnel's service is asked no more often than this. */
+/** The tunnel's service is asked, and the updater's file read, no more often than this. */
 const healthMs = 4000;
 
 export class Account {
   readonly #managed: Managed;
+  readonly #updated: () => Update | null;
+  #update: Update | null = null;
   #confirmed = 0;
   #refused: Refused | null = null;
   #before: Carried = carried(null, performance.now());
@@ -34,8 +37,10 @@ export class Account {
   #healthAt = 0;
   #seen = '';
 
-  constructor(managed: Managed) {
+  /** `updated`: what became of the last release that the portal wanted here. */
+  constructor(managed: Managed, updated: () => Update | null) {
     this.#managed = managed;
+    this.#updated = updated;
   }
 
   get tunnelUp(): boolean {
@@ -53,9 +58,10 @@ export class Account {
       this.#healthAt = performance.now() + healthMs;
       const { tunnel, problems } = await this.#managed.glance();
       this.#health = tunnel?.state !== 'up' ? 'down' : problems.length > 0 ? 'degraded' : 'up';
+      this.#update = this.#updated();
     }
     const { revision, state, problem } = this.#managed.inForce();
-    const seen = JSON.stringify([revision, state, problem, this.#health]);
+    const seen = JSON.stringify([revision, state, problem, this.#health, this.#update]);
     const before = this.#seen;
     this.#seen = seen;
     return seen !== before;
@@ -82,6 +88,7 @@ export class Account {
       appliedRevision: revision,
       confirmedRevision: this.#confirmed,
       refused: this.#refused,
+      update: this.#updated(),
       before,
       now: this.#before,
       roundTripMs,

@@ -73,7 +73,8 @@ export class PortalDoors {
   }
 
   #inTurn(urls: readonly string[]): string[] {
-    const isShunned = (url: string) => (this.#shunnedUntil.get(url) ?? 0) > performance.now();
+    for (const [url, until] of this.#shunnedUntil) if (until <= performance.now()) this.#shunnedUntil.delete(url);
+    const isShunned = (url: string) => this.#shunnedUntil.has(url);
     return [...urls.filter((url) => !isShunned(url)), ...urls.filter(isShunned)];
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a box keeps of its portal, in one folder of the state directory: its key, where the portal is, and the configuration that
- * came from there. Every file is replaced whole: a power cut leaves the old one or the new one.
+ * What a box keeps of its portal, in one folder of the state directory: its key, where the portal is, and the configuration and the
+ * release that it wants here. Every file is replaced whole: a power cut leaves the old one or the new one.
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import {
@@ -17,6 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ed25519Seed } from '../config/credentials.ts';
+import { parseUpdate, type Update } from './portal-release.ts';
 
 /** A portal's device API. */
 export interface Door {
@@ -125,6 +126,25 @@ export class PortalFiles {
 
   configText(): string | null {
     return textOf(this.configFile);
+  }
+
+  /** Which release the portal wants here, for whoever installs it (rootfs/). Null: none. */
+  saveRelease(text: string | null): void {
+    if (text === null) rmSync(this.#releaseFile, { force: true });
+    else writeWhole(this.#releaseFile, text);
+  }
+
+  releaseText(): string | null {
+    return textOf(this.#releaseFile);
+  }
+
+  /** What became of the last release that the portal wanted; null where there was none. */
+  update(): Update | null {
+    return parseUpdate(textOf(join(this.#folder, 'update.json')));
+  }
+
+  get #releaseFile(): string {
+    return join(this.#folder, 'release.json');
   }
 
   /** The box's key; `beside` is a key that it has from elsewhere (the factory's). One is made when there is none. */

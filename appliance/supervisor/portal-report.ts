@@ -1,14 +1,17 @@
 /** What a box tells its portal of itself: the body of `POST /device/1/status`. Pure. */
 import type { TunnelStatus } from '../tunnel/status.ts';
+import type { Update } from './portal-release.ts';
 import type { ApplianceStatus } from './status.ts';
 
 export interface Report {
   readonly version: string;
   readonly health: 'up' | 'degraded' | 'down';
   readonly doctor: string;
+  readonly hardware?: string;
   readonly appliedRevision: number;
   readonly confirmedRevision: number;
   readonly refused?: Refused;
+  readonly update?: Update;
   readonly tunnel?: {
     readonly lossPermille: number;
     readonly roundTripMs: number;
@@ -51,6 +54,8 @@ export interface ReportFacts {
   readonly appliedRevision: number | null;
   readonly confirmedRevision: number;
   readonly refused: Refused | null;
+  /** Of the box itself; null when the portal has never wanted another release here. */
+  readonly update: Update | null;
   readonly before: Carried;
   readonly now: Carried;
   /** To the portal and back. */
@@ -60,15 +65,17 @@ export interface ReportFacts {
 const longestSentence = 500;
 
 export function reportOf(facts: ReportFacts): Report {
-  const { status, appliedRevision, confirmedRevision, refused } = facts;
+  const { status, appliedRevision, confirmedRevision, refused, update } = facts;
   const tunnelUp = status.tunnel?.state === 'up';
   return {
     version: status.version,
     health: tunnelUp ? (status.problems.length > 0 ? 'degraded' : 'up') : 'down',
     doctor: [...status.sentence].slice(0, longestSentence).join(''),
+    ...(status.hardware === null ? {} : { hardware: status.hardware }),
     appliedRevision: appliedRevision ?? 0,
     confirmedRevision,
     ...(refused === null ? {} : { refused: { ...refused, problem: refused.problem.slice(0, longestSentence) } }),
+    ...(update === null ? {} : { update }),
     ...(tunnelUp ? { tunnel: rates(facts) } : {}),
   };
 }

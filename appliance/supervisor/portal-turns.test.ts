@@ -154,6 +154,7 @@ test('a report says up, degraded or down, and the rates since the last one', () 
     appliedRevision: 3,
     confirmedRevision: 2,
     refused: null,
+    update: null,
     before: carried(null, 0),
     now: carried(tunnel, 10_000),
     roundTripMs: 12.34,

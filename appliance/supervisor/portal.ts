@@ -1,5 +1,5 @@
 /**
- * The box's side of provisioning (provisioning/device-api.md). One call at a time, for ever: enrol, ask for a configuration, report;
+ * The box's side of provisioning (provisioning/device-api.md). One call at a time, for ever: enrol, ask for a configuration, report, ask for a release;
  * then wait for a wake-up, or hold the question where none comes through. A configuration goes the way of every other (trial,
  * proof, rollback); a portal that is away changes nothing, for as long as it is away.
  */
@@ -13,6 +13,7 @@ import { Account, type Managed } from './portal-account.ts';
 import type { Answer, Call } from './portal-call.ts';
 import { PortalDoors } from './portal-doors.ts';
 import type { Enrolment, PortalFiles } from './portal-files.ts';
+import { Releases, releaseAskMs } from './portal-release.ts';
 import { configAnswer, keyIsOld, learnedUrls, movedDoors, pauseMs, wakeTicket } from './portal-turns.ts';
 import { helloAnswerMs, WakeListener } from './portal-wake.ts';
 
@@ -24,6 +25,8 @@ export interface PortalParts {
   readonly factoryKeyFile: string | null;
   /** Milliseconds until a hello counts as unanswered; more where a machine is busier than any box. */
   readonly helloAnswerMs?: number;
+  /** Milliseconds between two questions for a release. */
+  readonly releaseAskMs?: number;
 }
 
 const reportMs = 60_000;
@@ -36,6 +39,7 @@ const configPath = '/device/1/config';
 export class PortalClient {
   readonly #parts: PortalParts;
   readonly #account: Account;
+  readonly #releases: Releases;
   readonly #doors = new PortalDoors();
   readonly #wakes: WakeListener;
   #key: KeyObject | null = null;
@@ -55,7 +59,8 @@ export class PortalClient {
 
   constructor(parts: PortalParts) {
     this.#parts = parts;
-    this.#account = new Account(parts.managed);
+    this.#account = new Account(parts.managed, () => parts.files.update());
+    this.#releases = new Releases(parts.files, parts.log, parts.releaseAskMs ?? releaseAskMs);
     this.#wakes = new WakeListener(() => this.#poke('news'), parts.helloAnswerMs ?? helloAnswerMs);
   }
 
@@ -119,6 +124,9 @@ export class PortalClient {
     const due = this.#reportAt - performance.now();
     if (this.#news || (!this.#wakes.works && due > 0)) await this.#fetch(enrolment, due);
     if (performance.now() >= this.#reportAt) await this.#report(enrolment);
+    // A restart into another release in the middle of a trial would blame the configuration.
+    if (this.#parts.managed.inForce().state === 'settled')
+      await this.#releases.follow((call) => this.#ask(enrolment, call));
     if (!this.#wakes.works) return;
     // Ten thousand boxes that each keep a connection would fill the portal's memory.
     this.#doors.hangUp();
@@ -178,6 +186,7 @@ export class PortalClient {
     this.#have = null;
     this.#news = true;
     this.#reportAt = 0;
+    this.#releases.forget();
     this.#wakes.close();
   }
 

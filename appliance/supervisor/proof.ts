@@ -1,13 +1,11 @@
 /** The work probe: does the box do its job under the configuration that is in force? */
-import { execFile } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
-import { promisify } from 'node:util';
 import type { Config } from '../config/schema.ts';
 import { familyOf } from '../lib/ip.ts';
 import type { TunnelStatus } from '../tunnel/status.ts';
+import { ping, wholePacket } from './ping.ts';
 import type { Proof } from './service-runner.ts';
 
-const run = promisify(execFile);
 const patienceMs = 2000;
 
 /** The inbound SPIs of each peer: what was there before the proof began. */
@@ -45,15 +43,17 @@ export function proofTargets({ proof, peers }: Config): string[] {
 
 /** A packet of the LAN's size, not to be fragmented, there and back. */
 export async function pingProof(config: Config, target: string): Promise<Proof> {
-  const family = familyOf(target);
-  const payload = config.tunnel.mtu - (family === 4 ? 28 : 48);
-  const source = config.tunnel.sourceAddresses.find((address) => familyOf(address) === family);
-  const words = ['-n', '-q', '-c', '1', '-W', `${patienceMs / 1000}`, '-s', `${payload}`, '-M', 'do'];
+  const { mtu, sourceAddresses } = config.tunnel;
+  const source = sourceAddresses.find((address) => familyOf(address) === familyOf(target));
+  const words = ['-c', '1', '-W', `${patienceMs / 1000}`, ...wholePacket(target, mtu)];
   try {
-    await run('ping', [...words, ...(source ? ['-I', source] : []), target], { timeout: patienceMs + 1000 });
-    return { ok: true, detail: `${target} answers a ping of ${config.tunnel.mtu} octets` };
-  } catch {
-    return { ok: false, detail: `${target} does not answer a ping of ${config.tunnel.mtu} octets` };
+    const { received } = await ping(target, ...words, ...(source ? ['-I', source] : []));
+    return {
+      ok: received > 0,
+      detail: `${target} ${received > 0 ? 'answers' : 'does not answer'} a ping of ${mtu} octets`,
+    };
+  } catch (error) {
+    return { ok: false, detail: (error as Error).message };
   }
 }
 

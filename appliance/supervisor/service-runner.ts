@@ -1,9 +1,8 @@
 /** The shell around one service's restart machine: owns the process, the timer and the questions under way. */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { FromService, ToDns, ToTunnel } from '../lib/messages.ts';
 import { type ChildEvents, startChild, tell } from './child.ts';
 import {
   isCrashLooping,
@@ -44,6 +43,8 @@ export interface RunnerOptions {
   line(service: string, line: string): void;
   /** Something changed that a status would show. */
   changed(): void;
+  /** The tunnel has been given other resolvers. */
+  resolvers(message: Extract<FromService, { kind: 'resolvers' }>): void;
 }
 
 export class ServiceRunner {
@@ -58,6 +59,7 @@ export class ServiceRunner {
   #timer: NodeJS.Timeout | undefined;
   #work: { readonly revision: number; readonly slice: unknown } | null = null;
   #sent = 0;
+  #standing: ToDns | null = null;
   #refusal: string | null = null;
   #onConfigured: ((problem: string | null) => void)[] = [];
   #onStopped: (() => void)[] = [];
@@ -84,8 +86,7 @@ export class ServiceRunner {
     return result;
   }
 
-  /** Null when it does not run or does not answer in time. */
-  /** Ten thousand boxes take a second to describe. */
+  /** Null when it does not run or does not answer in time: ten thousand boxes take a second to describe. */
   async describe(timeoutMs = 5000): Promise<unknown> {
     return this.#ask('describe', timeoutMs).catch(() => null);
   }
@@ -98,8 +99,14 @@ export class ServiceRunner {
     }
   }
 
-  send(message: ToTunnel): void {
+  send(message: ToTunnel | ToDns): void {
     if (this.#child) tell(this.#child, message);
+  }
+
+  /** Says it now, and to each process that follows, behind its configuration. */
+  sendAlways(message: ToDns): void {
+    this.#standing = message;
+    this.send(message);
   }
 
   /** Resolves when the process is gone. */
@@ -202,17 +209,17 @@ export class ServiceRunner {
       },
     };
     const spare = this.#spare?.take(events) ?? null;
-    const child = spare ?? startChild(this.row, this.#options.stateDirectory, events);
+    const isAwaited = this.#spare !== null;
+    const child = spare ?? startChild(this.row, this.#options.stateDirectory, events, isAwaited);
     this.#child = child;
     this.#options.log.info({ service: this.row.name, pid: child.pid, spare: spare !== null }, 'serviceStarted');
-    // It has said so long ago, to nobody.
-    if (spare) setImmediate(() => this.#child === spare && this.#step({ kind: 'started' }));
   }
 
   #sendWork(): void {
     if (!this.#work) return;
     this.#sent = this.#work.revision;
     this.send({ kind: 'configure', ...this.#work });
+    if (this.#standing) this.send(this.#standing);
   }
 
   #receive(message: FromService): void {
@@ -238,6 +245,9 @@ export class ServiceRunner {
         return;
       case 'status':
         this.#answer(message.id, message.status);
+        return;
+      case 'resolvers':
+        this.#options.resolvers(message);
         return;
     }
   }
@@ -273,15 +283,5 @@ export class ServiceRunner {
     this.#questions.delete(id);
     clearTimeout(question.timer);
     question.answer(value);
-  }
-}
-
-/** Resident, what processes share counted once (proportional set size). 0 for a process that is not there. */
-export function residentOctets(pid: number | undefined): number {
-  if (pid === undefined) return 0;
-  try {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
   }
 }

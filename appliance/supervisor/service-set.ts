@@ -5,15 +5,18 @@ import { limits } from './restart.ts';
 import { type Proof, type RunnerOptions, ServiceRunner, type ServiceStatus } from './service-runner.ts';
 import { services } from './services.ts';
 
+export type SetOptions = Omit<RunnerOptions, 'resolvers'>;
+
 export class ServiceSet {
-  readonly #options: RunnerOptions;
+  readonly #options: SetOptions;
   readonly #runners: readonly ServiceRunner[];
   /** Services that have done their work since they were first configured: they must go on doing so. */
   readonly #proven = new Set<string>();
 
-  constructor(options: RunnerOptions) {
+  constructor(options: SetOptions) {
     this.#options = options;
-    this.#runners = services.map((row) => new ServiceRunner(row, options));
+    const resolvers: RunnerOptions['resolvers'] = (message) => this.runner('dns')?.sendAlways(message);
+    this.#runners = services.map((row) => new ServiceRunner(row, { ...options, resolvers }));
   }
 
   runner(name: string): ServiceRunner | undefined {

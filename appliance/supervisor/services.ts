@@ -32,7 +32,7 @@ export const services: readonly ServiceRow[] = [
   {
     name: 'tunnel',
     script: script('tunnel/main.ts'),
-    arguments: () => [],
+    arguments: (stateDirectory) => ['--state', serviceDirectory(stateDirectory, 'tunnel')],
     user: 'moat-tunnel',
     // Device, routes and forwarding; ESP as protocol 50; UDP 500.
     capabilities: ['net_admin', 'net_raw', 'net_bind_service'],

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceRow } from './services.ts';
 import { Spare } from './spare.ts';
 
@@ -36,7 +37,7 @@ async function until<T>(read: () => T | null): Promise<T> {
   throw new Error('it never came');
 }
 
-test('who takes it has a process that has started already, and hears it from then on', async () => {
+test('who takes it has a process that has started or is about to, and hears it from then on', async () => {
   const spare = new Spare(row, folder, 0);
   assert.equal(spare.take(nothing), null, 'there is none yet');
   spare.prepare();
@@ -53,10 +54,26 @@ test('who takes it has a process that has started already, and hears it from the
   const child = await until(() => spare.take(events));
   assert.equal(spare.pid, null, 'taken is taken');
   assert.equal(spare.take(nothing), null);
+  assert.deepEqual(await until(() => heard[0] ?? null), { kind: 'started' });
   child.send({ id: 7 });
-  assert.deepEqual(await until(() => heard[0] ?? null), { kind: 'status', id: 7, status: child.pid });
+  assert.deepEqual(await until(() => heard[1] ?? null), { kind: 'status', id: 7, status: child.pid });
   child.kill('SIGKILL');
   assert.equal(await until(() => ended || null), 'signal SIGKILL');
+});
+
+test('the one that waits stands back behind those who work, until it is one of them', async () => {
+  const spare = new Spare(row, folder, 0);
+  spare.prepare();
+  const pid = await until(() => spare.pid);
+  const threads = () => readdirSync(`/proc/${pid}/task`).map(Number);
+  await until(() => (threads().length > 1 ? true : null));
+  assert.ok(threads().every((thread) => getPriority(thread) >= 15));
+  await sleep(500); // has said `started` to nobody
+  const heard: unknown[] = [];
+  const child = spare.take({ ...nothing, message: (message) => void heard.push(message) });
+  assert.deepEqual(await until(() => heard[0] ?? null), { kind: 'started' });
+  if (process.getuid?.() === 0) assert.ok(threads().every((thread) => getPriority(thread) === 0));
+  child?.kill('SIGKILL');
 });
 
 test('one that ends while it waits is forgotten; one that is dropped is gone', async () => {

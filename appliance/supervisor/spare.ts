@@ -3,12 +3,16 @@
  * takes half a second here and seconds on a slow board or a busy one, and the tunnel's users wait for it.
  */
 import type { ChildProcess } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
 import type { FromService } from '../lib/messages.ts';
 import { type ChildEvents, startChild } from './child.ts';
 import type { ServiceRow } from './services.ts';
 
-/** Who takes over has the processor for itself first. */
-const defaultDelayMs = 1500;
+/** Who has just taken over has the processor for its handshake. */
+const defaultDelayMs = 200;
+/** Of the process that waits, so that its start takes nothing from those who work. */
+const waitingNice = 15;
 
 interface Waiting {
   readonly child: ChildProcess;
@@ -43,12 +47,18 @@ export class Spare {
     }, this.#delayMs);
   }
 
-  /** The one that waits, whose events from now on are the taker's; null while none is ready. */
+  /**
+   * The one that waits, be it in the middle of its start, which is nearer to its end than that of another would be. Its events are the
+   * taker's from now on, `started` among them, and it is as important as any. Null when there is none.
+   */
   take(events: ChildEvents): ChildProcess | null {
     const waiting = this.#waiting;
-    if (!waiting?.started) return null;
+    if (waiting === null) return null;
     this.#waiting = null;
     waiting.events = events;
+    giveWeight(waiting.child.pid, 0);
+    // It has said so long ago, to nobody.
+    if (waiting.started) setImmediate(() => isAlive(waiting.child) && events.message({ kind: 'started' }));
     return waiting.child;
   }
 
@@ -69,11 +79,24 @@ export class Spare {
       },
     });
     const waiting: Waiting = { child, started: false, events: null };
+    giveWeight(child.pid, waitingNice);
     this.#waiting = waiting;
   }
 
   #heard(waiting: Waiting, message: FromService): void {
     if (waiting.events) waiting.events.message(message);
     else if (message.kind === 'started') waiting.started = true;
+  }
+}
+
+const isAlive = ({ exitCode, signalCode }: ChildProcess) => exitCode === null && signalCode === null;
+
+/** Linux has a nice value for each thread. Who may not set it (no root) lives with what there is. */
+function giveWeight(pid: number | undefined, nice: number): void {
+  if (pid === undefined) return;
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), nice);
+  } catch {
+    // It has ended, or is not ours to raise.
   }
 }

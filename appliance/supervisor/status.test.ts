@@ -22,6 +22,8 @@ const facts = {
   zones: {},
   tunnel,
   services: [],
+  hardware: null,
+  temperatureCelsius: null,
   logLinesLost: 0,
 };
 

@@ -20,6 +20,9 @@ export interface ApplianceStatus {
   readonly configuration: ConfigurationStatus;
   /** The interface of each zone. */
   readonly zones: Readonly<Record<string, string>>;
+  /** What the box is made of, one line; null for the first moments of a life. */
+  readonly hardware: string | null;
+  readonly temperatureCelsius: number | null;
   /** Lines that standard output did not take. */
   readonly logLinesLost: number;
 }

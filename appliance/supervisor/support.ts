@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { DnsConfig } from '../config/dns.ts';
 import type { Config } from '../config/schema.ts';
 import type { Diagnosis } from './doctor/facts.ts';
+import { readInventory } from './inventory.ts';
 import type { ApplianceStatus } from './status.ts';
 
 const run = promisify(execFile);
@@ -43,27 +44,4 @@ async function said(file: string, ...parameters: string[]): Promise<string[]> {
     stdout: error.message,
   }));
   return stdout.split('\n').slice(0, 2000);
-}
-
-/** Loaded when asked for, and asked rarely: most of its calls start processes. */
-export async function readInventory(): Promise<unknown> {
-  const { default: si } = await import('systeminformation');
-  const [system, cpu, memory, disks, network, temperature, os] = await Promise.all([
-    si.system(),
-    si.cpu(),
-    si.mem(),
-    si.diskLayout(),
-    si.networkInterfaces(),
-    si.cpuTemperature(),
-    si.osInfo(),
-  ]);
-  return {
-    system: { manufacturer: system.manufacturer, model: system.model },
-    cpu: { brand: cpu.brand, cores: cpu.cores },
-    memoryOctets: memory.total,
-    disks: disks.map(({ name, type, size }) => ({ name, type, size })),
-    interfaces: [network].flat().map(({ iface, mac, speed, operstate }) => ({ iface, mac, speed, operstate })),
-    temperatureCelsius: temperature.main,
-    os: { distro: os.distro, release: os.release, kernel: os.kernel, arch: os.arch },
-  };
 }

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Config } from '../config/schema.ts';
 import type { Assignment } from '../ike/api.ts';
 import { familyOf } from '../lib/ip.ts';
+import type { AssignedResolver } from '../lib/messages.ts';
 
 const run = promisify(execFile);
 
@@ -18,6 +19,10 @@ export class AssignedAddresses {
       await run('ip', ['address', 'replace', hostPrefix(address), 'dev', device]);
   }
 
+  has(peer: string): boolean {
+    return this.#byPeer.has(peer);
+  }
+
   /** Nothing happens when there are none. */
   async giveBack(peer: string, device: string): Promise<void> {
     const old = this.#byPeer.get(peer);
@@ -26,6 +31,13 @@ export class AssignedAddresses {
     for (const address of old?.addresses ?? []) {
       await run('ip', ['address', 'del', hostPrefix(address), 'dev', device]).catch(() => undefined);
     }
+  }
+
+  /** Whom to ask about which domains. Servers for everything are not taken up: whom the LAN asks about the world, its own configuration says. */
+  resolvers(): AssignedResolver[] {
+    return [...this.#byPeer.values()]
+      .filter(({ dns, domains }) => dns.length > 0 && domains.length > 0)
+      .map(({ dns, domains }) => ({ domains, servers: dns }));
   }
 
   /** What this host itself speaks from into the tunnel: given addresses before its own. */

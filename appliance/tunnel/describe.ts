@@ -1,7 +1,7 @@
 import type { Dataplane } from '../../native/index.ts';
 import type { Config, PeerConfig } from '../config/schema.ts';
 import type { IkeEndpoint } from '../ike/api.ts';
-import type { Calls } from './calls.ts';
+import type { Caller } from './caller.ts';
 import { mtuStatus } from './mtu.ts';
 import type { Standing } from './standing.ts';
 import { type TunnelStatus, tunnelStatus } from './status.ts';
@@ -16,7 +16,7 @@ export interface Parts {
   readonly config: Config;
   readonly endpoint: IkeEndpoint;
   readonly dataplane: Dataplane | null;
-  readonly calls: Calls;
+  readonly calls: Pick<Caller, 'state'>;
   readonly standing: Standing;
   readonly problems: readonly string[];
 }

@@ -1,7 +1,9 @@
 /** The tunnel as a process of its own, under the supervisor. */
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { loadedFromSlice, type TunnelSlice } from '../config/slices.ts';
-import type { FromService, ToTunnel } from '../lib/messages.ts';
+import type { ToTunnel } from '../lib/messages.ts';
+import { serveSupervisor, tellSupervisor } from '../lib/supervised.ts';
 import { TunnelService } from './service.ts';
 
 const log = pino({
@@ -9,23 +11,20 @@ const log = pino({
   base: { service: 'tunnel' },
   timestamp: pino.stdTimeFunctions.isoTime,
 });
+const { values } = parseArgs({ options: { state: { type: 'string', default: '/var/lib/moat/tunnel' } } });
 let service: TunnelService | null = null;
-
-function tell(message: FromService): void {
-  process.send?.(message);
-}
 
 async function configure(revision: number, slice: TunnelSlice): Promise<void> {
   try {
     const loaded = loadedFromSlice(slice);
     if (service) await service.reconfigure(loaded);
     else {
-      service = new TunnelService(loaded, log);
+      service = new TunnelService(loaded, { log, tell: tellSupervisor, stateDirectory: values.state });
       service.start();
     }
-    tell({ kind: 'configured', revision });
+    tellSupervisor({ kind: 'configured', revision });
   } catch (error) {
-    tell({ kind: 'refused', revision, problem: (error as Error).message });
+    tellSupervisor({ kind: 'refused', revision, problem: (error as Error).message });
   }
 }
 
@@ -39,10 +38,14 @@ async function receive(message: ToTunnel): Promise<void> {
     case 'configure':
       return configure(message.revision, message.slice as TunnelSlice);
     case 'probe':
-      tell({ kind: 'probed', id: message.id, ...(service?.probe() ?? { ok: false, detail: 'not configured' }) });
+      tellSupervisor({
+        kind: 'probed',
+        id: message.id,
+        ...(service?.probe() ?? { ok: false, detail: 'not configured' }),
+      });
       return;
     case 'describe':
-      tell({ kind: 'status', id: message.id, status: service?.status() ?? null });
+      tellSupervisor({ kind: 'status', id: message.id, status: service?.status() ?? null });
       return;
     case 'rekey':
       service?.rekey(message.what, message.peer);
@@ -55,12 +58,5 @@ async function receive(message: ToTunnel): Promise<void> {
   }
 }
 
-// One at a time: what is asked after a configuration is about that configuration.
-let last = Promise.resolve();
-process.on('message', (message: ToTunnel) => {
-  last = last.then(() => receive(message));
-});
-// Without a supervisor nobody keeps us; the next one starts a tunnel of its own.
-process.on('disconnect', () => void stop());
 process.on('SIGTERM', () => void stop());
-tell({ kind: 'started' });
+serveSupervisor<ToTunnel>({ receive, stop });

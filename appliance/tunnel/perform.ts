@@ -28,5 +28,8 @@ export function performOn(dataplane: Dataplane, effect: DataplaneEffect): void {
     case 'movePath':
       dataplane.movePath(effect.tunnel, effect.path);
       break;
+    case 'demandCookies':
+      dataplane.demandCookies(effect.secrets, effect.milliseconds);
+      break;
   }
 }

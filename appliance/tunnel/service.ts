@@ -3,106 +3,114 @@
  * It performs effects in the order given and keeps one timer; what to do is decided by the pure parts.
  */
 import { randomFillSync } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import { type Dataplane, type DataplaneEvent, openDataplane } from '../../native/index.ts';
+import type { DataplaneEvent } from '../../native/index.ts';
 import type { LoadedConfig } from '../config/files.ts';
-import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
+import type { Config } from '../config/schema.ts';
 import { sourceAddressFor } from '../host/source-address.ts';
-import type { Assignment, Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
+import type { Failure, IkeEffect, IkeEndpoint, IkeEvent, IkeReport } from '../ike/api.ts';
 import { createIkeEndpoint } from '../ike/endpoint.ts';
 import type { Env } from '../lib/env.ts';
+import type { FromService } from '../lib/messages.ts';
 import { secretOctets } from '../lib/secret.ts';
-import { AssignedAddresses } from './assigned.ts';
-import { Calls } from './calls.ts';
+import { Caller } from './caller.ts';
 import { Collecting } from './collect.ts';
 import { crashSecret } from './crash-secret.ts';
 import { describeTunnel } from './describe.ts';
+import { Hearing } from './hearing.ts';
+import { InnerNetwork } from './inner-network.ts';
 import { changedPeers, ikePeers, movedPeers } from './peers.ts';
 import { performOn } from './perform.ts';
+import { Plane } from './plane.ts';
 import { RevocationLists } from './revocation.ts';
-import { movesFrom, Streams } from './roaming.ts';
+import { RevocationStore } from './revocation-store.ts';
+import { movesFrom } from './roaming.ts';
 import { Standing } from './standing.ts';
 import type { TunnelStatus } from './status.ts';
 
-/** How often the data plane is asked which tunnels have received something: liveness that costs no packet. */
-const aliveIntervalMs = 2000;
-/** How often a home looks for streams that broke off; a portal waits to be told. */
-const streamsIntervalMs = 250;
-const reopenMs = { first: 1000, longest: 30_000 } as const;
 /** How long a graceful stop waits for the answers to its DELETEs. */
 const farewellMs = 2000;
 
 const endpointOptions = { cookieThreshold: 100, halfOpenLimit: 10_000 };
 
+export interface TunnelOptions {
+  readonly log: Logger;
+  /** Of its own, for what outlives it. */
+  readonly stateDirectory: string;
+  /** To the supervisor. */
+  readonly tell: (message: FromService) => void;
+}
+
 export class TunnelService {
   readonly #log: Logger;
-  readonly #streams = new Streams();
   readonly #standing = new Standing();
   readonly #revocation: RevocationLists;
   readonly #collecting = new Collecting();
-  readonly #assigned = new AssignedAddresses();
+  readonly #network: InnerNetwork;
+  readonly #plane: Plane;
+  readonly #caller: Caller;
+  readonly #hearing: Hearing;
   #loaded: LoadedConfig;
   #endpoint: IkeEndpoint;
-  #calls: Calls;
-  #dataplane: Dataplane | null = null;
-  #dataplaneProblem: string | null = null;
-  #networkProblem: string | null = null;
-  #reopenMs: number = reopenMs.first;
   #timer: NodeJS.Timeout | undefined;
-  #aliveTimer: NodeJS.Timeout | undefined;
-  #streamsTimer: NodeJS.Timeout | undefined;
-  #reopenTimer: NodeJS.Timeout | undefined;
   #stopping = false;
 
-  constructor(loaded: LoadedConfig, log: Logger) {
+  constructor(loaded: LoadedConfig, { log, tell, stateDirectory }: TunnelOptions) {
     this.#log = log;
     this.#loaded = loaded;
-    this.#revocation = new RevocationLists(log);
+    this.#revocation = new RevocationLists(log, new RevocationStore(`${stateDirectory}/revocation`));
+    this.#network = new InnerNetwork(loaded.config, log, tell);
+    this.#plane = new Plane(log, { event: (event) => this.#receive(event), opened: () => this.#opened() });
+    this.#caller = new Caller(loaded.config, log, {
+      env: () => this.#env(),
+      step: (event) => this.#step(event),
+      sas: () => this.#endpoint.status(performance.now()),
+      lost: (...what) => this.#lost(...what),
+    });
+    this.#hearing = new Hearing({
+      dataplane: () => this.#plane.dataplane,
+      isHome: () => this.#loaded.config.role === 'home',
+      step: (event) => this.#step(event),
+    });
     this.#endpoint = this.#makeEndpoint();
-    this.#calls = new Calls(loaded.config);
   }
 
   start(): void {
-    this.#open();
-    this.#aliveTimer = setInterval(() => this.#reportAlive(), aliveIntervalMs);
-    this.#streamsTimer = setInterval(() => this.#followStreams(), streamsIntervalMs);
+    this.#plane.open(this.#loaded.config.tunnel);
+    // Nothing, and so what a process before us has said is void.
+    this.#network.tellResolvers();
+    this.#hearing.start();
   }
 
   /** Changes to another configuration. Peers that stay the same keep their SAs. */
   async reconfigure(loaded: LoadedConfig): Promise<void> {
     const [before, after] = [this.#loaded.config, loaded.config];
-    this.#loaded = loaded;
     if (JSON.stringify([before.tunnel, before.role]) !== JSON.stringify([after.tunnel, after.role])) {
       await this.#close();
+      this.#loaded = loaded;
+      this.#network.configure(after);
       this.#endpoint = this.#makeEndpoint();
-      this.#calls = new Calls(after);
-      this.#open();
+      this.#caller.startAnew(after);
+      this.#plane.open(after.tunnel);
       return;
     }
-    const names = new Set(after.peers.map(({ name }) => name));
-    for (const { name } of before.peers) {
-      if (!names.has(name)) this.#perform(this.#endpoint.removePeer(name, this.#env()));
-    }
+    this.#loaded = loaded;
+    this.#network.configure(after);
+    this.#forgetPeers(before, after);
     this.#setPeers(this.#endpoint);
     // Whether a portal answers at its new addresses is to be known now, not after the next power cut.
     for (const name of movedPeers(before, after)) this.#step({ kind: 'close', peer: name });
-    for (const name of changedPeers(before, after)) this.#calls.restart(name);
-    this.#calls.configure(after);
-    await this.#applyNetwork();
+    for (const name of changedPeers(before, after)) this.#caller.restart(name);
+    this.#caller.configure(after);
+    await this.#network.apply();
     this.#wake();
   }
 
   /** Tunnels that are up go along; calls that failed, or went out from an address that is gone, are made again. */
   async networkChanged(): Promise<void> {
-    for (const { name } of this.#loaded.config.peers) {
-      // A call under way went out from an address that may be gone.
-      if (this.#calls.state(name)?.name === 'calling') this.#step({ kind: 'close', peer: name });
-      this.#calls.restart(name);
-    }
-    this.#calls.configure(this.#loaded.config);
+    this.#caller.callAgain();
     this.#wake();
     const own = Object.values(networkInterfaces()).flatMap((each) => each?.map(({ address }) => address) ?? []);
     const here = { sourceFor: sourceAddressFor, addresses: new Set(own) };
@@ -120,10 +128,10 @@ export class TunnelService {
 
   /** Whether it does its own work; a peer that is away is not its fault. */
   probe(): { ok: boolean; detail: string } {
-    const detail = this.#dataplaneProblem ?? this.#networkProblem;
-    if (detail !== null) return { ok: false, detail };
-    const up = this.#endpoint.status(performance.now()).filter(({ children }) => children.length > 0).length;
-    return { ok: true, detail: `${up} of ${this.#loaded.config.peers.length} peers have a tunnel` };
+    const detail = this.#problems()[0];
+    if (detail !== undefined) return { ok: false, detail };
+    // Whoever asks takes a late answer for a hang: nothing here may cost the more the more peers there are.
+    return { ok: true, detail: `${this.#standing.count} of ${this.#loaded.config.peers.length} peers have a tunnel` };
   }
 
   status(): TunnelStatus {
@@ -131,24 +139,25 @@ export class TunnelService {
       now: this.#env().now,
       config: this.#loaded.config,
       endpoint: this.#endpoint,
-      dataplane: this.#dataplane,
-      calls: this.#calls,
+      dataplane: this.#plane.dataplane,
+      calls: this.#caller,
       standing: this.#standing,
-      problems: [this.#dataplaneProblem, this.#networkProblem].filter((problem) => problem !== null),
+      problems: this.#problems(),
     });
   }
 
   /** Says goodbye to every peer, waits a little for the answers, and gives everything back. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    clearInterval(this.#aliveTimer);
+    this.#hearing.stop();
     this.#revocation.stop();
     this.#collecting.stop();
-    clearInterval(this.#streamsTimer);
     await this.#close();
-    await clearNetwork(this.#loaded.config.tunnel.interface).catch((error: Error) => {
-      this.#log.warn({ problem: error.message }, 'networkNotCleared');
-    });
+    await this.#network.clear();
+  }
+
+  #problems(): string[] {
+    return [this.#plane.problem, this.#network.problem].filter((problem) => problem !== null);
   }
 
   #makeEndpoint(): IkeEndpoint {
@@ -166,60 +175,35 @@ export class TunnelService {
   #setPeers(endpoint: IkeEndpoint): void {
     const peers = ikePeers(this.#loaded);
     for (const peer of peers) endpoint.setPeer(peer);
-    this.#revocation.configure(this.#loaded, peers);
+    void this.#revocation.configure(this.#loaded, peers);
     const gateway = this.#loaded.config.redirectTo ?? null;
     this.#perform(endpoint.step({ kind: 'redirect', gateway }, this.#env()));
   }
 
-  #open(): void {
-    clearTimeout(this.#reopenTimer);
-    const { interface: name, mtu, ports, replayWindow } = this.#loaded.config.tunnel;
-    try {
-      this.#dataplane = openDataplane({ tun: { name, mtu }, ports, replayWindow }, (event) => this.#receive(event));
-    } catch (error) {
-      this.#dataplaneProblem = (error as Error).message;
-      this.#log.error({ problem: this.#dataplaneProblem, retrySeconds: this.#reopenMs / 1000 }, 'dataplaneNotOpened');
-      this.#reopenTimer = setTimeout(() => this.#open(), this.#reopenMs);
-      this.#reopenMs = Math.min(reopenMs.longest, this.#reopenMs * 2);
-      return;
+  #forgetPeers(before: Config, after: Config): void {
+    const names = new Set(after.peers.map(({ name }) => name));
+    for (const { name } of before.peers) {
+      if (names.has(name)) continue;
+      this.#perform(this.#endpoint.removePeer(name, this.#env()));
+      this.#standing.forget(name);
+      this.#network.giveBack(name);
     }
-    this.#dataplaneProblem = null;
-    this.#reopenMs = reopenMs.first;
-    this.#log.info({ interface: name, mtu, ports }, 'dataplaneOpened');
-    void this.#applyNetwork();
+  }
+
+  #opened(): void {
+    void this.#network.apply();
     this.#wake(); // meanwhile: a call needs no route into the tunnel
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#reopenTimer);
+    this.#plane.giveUp();
     for (const { name } of this.#loaded.config.peers) this.#step({ kind: 'close', peer: name });
     const deadline = performance.now() + farewellMs;
-    while (this.#endpoint.status(performance.now()).length > 0 && performance.now() < deadline) {
+    while (this.#endpoint.isBusy() && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     clearTimeout(this.#timer);
-    const closing = this.#dataplane;
-    this.#dataplane = null;
-    await closing?.close();
-  }
-
-  async #applyNetwork(): Promise<void> {
-    try {
-      await applyNetwork(networkPlan(this.#assigned.within(this.#loaded.config)));
-      this.#networkProblem = null;
-    } catch (error) {
-      this.#networkProblem = (error as Error).message;
-      this.#log.error({ problem: this.#networkProblem }, 'networkNotApplied');
-    }
-  }
-
-  async #takeAddresses(peer: string, assignment: Assignment): Promise<void> {
-    try {
-      await this.#assigned.take(peer, assignment, this.#loaded.config.tunnel.interface);
-      await this.#applyNetwork();
-    } catch (error) {
-      this.#log.error({ peer, problem: (error as Error).message }, 'addressesNotTaken');
-    }
+    await this.#plane.close();
   }
 
   #env(): Env {
@@ -238,95 +222,32 @@ export class TunnelService {
     }
   }
 
-  #reportAlive(): void {
-    for (const { direction, idleMs, tunnel } of this.#dataplane?.saStats() ?? []) {
-      if (direction === 'inbound' && idleMs !== null && idleMs < aliveIntervalMs) this.#step({ kind: 'alive', tunnel });
-    }
-  }
-
-  /** Somebody's NAT may have forgotten us: an authentic message shows the peer where we are. */
-  #followStreams(): void {
-    if (this.#loaded.config.role === 'portal') return;
-    for (const tunnel of this.#streams.brokenOff(this.#dataplane?.saStats() ?? []))
-      this.#step({ kind: 'check', tunnel });
-  }
-
   #step(event: IkeEvent): void {
     this.#perform(this.#endpoint.step(event, this.#env()));
     this.#arm();
   }
 
   #wake(): void {
-    if (this.#dataplane === null) return;
-    if (!this.#stopping) {
-      this.#giveUpTheSilent();
-      for (const call of this.#calls.due(this.#env())) void this.#call(call.peer, call.address);
-    }
+    if (this.#plane.dataplane === null) return;
+    if (!this.#stopping) this.#caller.wake();
     this.#step({ kind: 'wake' });
-  }
-
-  /** An address that says nothing is not waited for where there is another; IKE goes on with it until that one is called. */
-  #giveUpTheSilent(): void {
-    const env = this.#env();
-    const overdue = this.#calls.overdue(env.now);
-    if (overdue.length === 0) return;
-    const silent = new Set(
-      this.#endpoint
-        .status(env.now)
-        .flatMap(({ peer, state }) => (state === 'initSent' || state === 'resumeSent' ? (peer ?? []) : [])),
-    );
-    for (const peer of overdue) {
-      if (silent.has(peer))
-        this.#lost(peer, 'noAnswer', 'nothing came back from this address, so the next one is called', null);
-      else this.#calls.heard(peer, env);
-    }
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
-    const at = Math.min(this.#endpoint.wakeAt(), this.#stopping ? Number.POSITIVE_INFINITY : this.#calls.wakeAt());
+    const at = Math.min(this.#endpoint.wakeAt(), this.#stopping ? Number.POSITIVE_INFINITY : this.#caller.wakeAt());
     if (at === Number.POSITIVE_INFINITY) return;
     // setTimeout may fire a fraction of a millisecond early; rounding up saves a wasted turn.
     this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(at - performance.now())));
   }
 
-  /** RFC 5685: the gateway names another one, by address or by name. */
-  async #redirected(peer: string, gateway: string, from: string): Promise<void> {
-    try {
-      const { address } = await lookup(gateway);
-      this.#calls.redirected(peer, address, this.#env());
-      await this.#call(peer, address, from);
-    } catch (error) {
-      const detail = `it sent us to ${gateway}, a name without address: ${(error as NodeJS.ErrnoException).code}`;
-      this.#lost(peer, 'noAnswer', detail, from);
-    }
-  }
-
-  async #call(peer: string, address: string, redirectedFrom: string | null = null): Promise<void> {
-    const { ike } = this.#loaded.config.tunnel.ports;
-    try {
-      const local = { address: await sourceAddressFor(address), port: ike };
-      this.#log.info({ peer, address }, 'calling');
-      const path = { local, remote: { address, port: ike } };
-      this.#step({ kind: 'initiate', peer, path, ...(redirectedFrom === null ? {} : { redirectedFrom }) });
-    } catch (error) {
-      const detail = `no route from here: ${(error as NodeJS.ErrnoException).code}`;
-      this.#lost(peer, 'noAnswer', detail, address);
-    }
-  }
-
   #perform(effects: readonly IkeEffect[]): void {
-    for (const effect of effects) this.#performOne(effect);
-  }
-
-  #performOne(effect: IkeEffect): void {
-    if (effect.kind === 'report') {
-      this.#report(effect.report);
-      return;
+    for (const effect of effects) {
+      const { dataplane } = this.#plane;
+      if (effect.kind === 'report') this.#report(effect.report);
+      // Effects of the last farewell may come after the data plane is gone.
+      else if (dataplane !== null) performOn(dataplane, effect);
     }
-    // Effects of the last farewell may come after the data plane is gone.
-    if (this.#dataplane === null) return;
-    performOn(this.#dataplane, effect);
   }
 
   #report(report: IkeReport): void {
@@ -338,18 +259,17 @@ export class TunnelService {
     switch (report.kind) {
       case 'childEstablished':
         this.#standing.up(report.peer, performance.now());
-        this.#calls.established(report.peer, this.#env());
+        this.#caller.established(report.peer);
         return;
       case 'ikeClosed':
         // A DELETE that we asked for ourselves: the peer is called again like after any other end.
         this.#lost(report.peer, report.failure ?? 'peerClosed', report.detail, null);
         return;
       case 'assigned':
-        void this.#takeAddresses(report.peer, report.assignment);
+        void this.#network.take(report.peer, report.assignment);
         return;
       case 'redirected':
-        this.#calls.redirected(report.peer, report.gateway, this.#env());
-        void this.#redirected(report.peer, report.gateway, report.from);
+        void this.#caller.redirected(report.peer, report.gateway, report.from);
         return;
       case 'failed':
         if (report.peer !== null) this.#lost(report.peer, report.failure, report.detail, report.path.remote.address);
@@ -363,17 +283,17 @@ export class TunnelService {
     // `replaced` is the end of an old SA whose successor is already there.
     if (failure === 'replaced') return;
     this.#standing.down(peer);
-    void this.#assigned.giveBack(peer, this.#loaded.config.tunnel.interface);
+    this.#network.giveBack(peer);
     // The call of the other gateway is under way.
     if (failure === 'redirected' && config.addresses.length > 0) return;
     this.#standing.failed(failure, {
       peer,
-      address: address ?? this.#calls.address(peer) ?? 'an unknown address',
+      address: address ?? this.#caller.address(peer) ?? 'an unknown address',
       localId: config.localId ?? this.#loaded.config.identity.id,
       remoteId: config.id,
       detail,
     });
-    this.#calls.lost(peer, failure, detail, this.#env());
+    this.#caller.lost(peer, failure, detail);
     this.#arm();
   }
 }

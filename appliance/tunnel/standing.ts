@@ -13,8 +13,19 @@ export class Standing {
     if (!this.#upSince.has(peer)) this.#upSince.set(peer, now);
   }
 
+  /** Peers with a tunnel. */
+  get count(): number {
+    return this.#upSince.size;
+  }
+
   down(peer: string): void {
     this.#upSince.delete(peer);
+  }
+
+  /** A peer that is not configured any more. */
+  forget(peer: string): void {
+    this.#upSince.delete(peer);
+    this.#failures.delete(peer);
   }
 
   failed(failure: Failure, facts: FailureFacts): void {

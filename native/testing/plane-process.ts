@@ -5,12 +5,14 @@ import { openDataplane } from '../index.ts';
 
 /*
  * A data plane in a process of its own, so that a test can start it in another network namespace. Each line on standard input is
- * `{ id, call, arguments }` with the name of a method of `Dataplane` (or `open`); each answer is `{ id, result }` or
+ * `{ id, call, arguments }` with the name of a method of `Dataplane` (or `open`, or `spendOnEvents`); each answer is `{ id, result }` or
  * `{ id, error }`, and each event `{ event }`. Keys and datagrams travel as hexadecimal: `{ "hex": "00ff" }`.
  */
 type Request = { readonly id: number; readonly call: string; readonly arguments: readonly unknown[] };
 type Method = (...values: readonly unknown[]) => unknown;
 
+/** As if the receiver of events had so much to do for each. */
+let spentOnEventMs = 0;
 let plane: Readonly<Record<string, Method>> | undefined;
 
 function revive(key: string, value: unknown): unknown {
@@ -28,9 +30,16 @@ function print(message: object): void {
 
 function perform(request: Request): unknown {
   if (request.call === 'open') {
-    const onEvent = (event: DataplaneEvent): void => print({ event });
+    const onEvent = (event: DataplaneEvent): void => {
+      for (const until = performance.now() + spentOnEventMs; performance.now() < until; );
+      print({ event });
+    };
     const options = request.arguments[0] as Parameters<typeof openDataplane>[0];
     plane = openDataplane(options, onEvent) as unknown as Record<string, Method>;
+    return null;
+  }
+  if (request.call === 'spendOnEvents') {
+    spentOnEventMs = Number(request.arguments[0]);
     return null;
   }
   return plane?.[request.call]?.(...request.arguments) ?? null;

@@ -1,7 +1,7 @@
 /** What every subcommand needs: the portal's folder, its database, and who is asking. */
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { differences } from '../compile/merge.ts';
+import { shownDifferences } from '../compile/conceal.ts';
 import type { ConfigurationChange } from '../compile/store.ts';
 import { type Database, openDatabase } from '../db/database.ts';
 import { type ChangeRequest, change, type Outcome } from '../facts/change.ts';
@@ -84,7 +84,7 @@ export function recordText({ kind, label, what, fields }: RecordDifference): str
 }
 
 function configurationText({ device, revision, before, after }: ConfigurationChange): string {
-  const found = differences(before === '' ? {} : JSON.parse(before), JSON.parse(after));
+  const found = shownDifferences(before === '' ? {} : JSON.parse(before), JSON.parse(after));
   const lines = found.map(({ path, before: was, after: is }) => `    ${path}: ${cell(was)} -> ${cell(is)}\n`);
   return `configuration ${revision} of ${device}\n${lines.join('')}`;
 }

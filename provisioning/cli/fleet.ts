@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
+import { concealed } from '../compile/conceal.ts';
 import type { Database } from '../db/database.ts';
+import type { DeviceStatusRow } from '../db/tables.ts';
+import type { StatusReport } from '../device-api/messages.ts';
 import { addFactoryKey, redirectDevice, revokeDevice } from '../facts/fleet.ts';
 import { kinds } from '../facts/kinds.ts';
 import { rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
+import { rolloutProgress, updateOf, updateSentence } from '../facts/rollout.ts';
 import { makeCode } from '../fleet/code.ts';
 import { fleetPage, fleetSummary } from '../fleet/page.ts';
 import { qrText } from '../fleet/qr.ts';
@@ -30,6 +34,7 @@ export function fleetCommands(program: Command): void {
       await changeAndShow(contextOf(command), `factory key of ${name}`, (to) => addFactoryKey(to, name, key));
     });
   redirectCommand(device);
+  progressCommand(program.commands.find((command) => command.name() === 'release') as Command);
   enrolCodeCommand(program);
   showCommand(program);
 }
@@ -55,6 +60,22 @@ function redirectCommand(device: Command): void {
     });
 }
 
+function progressCommand(release: Command): void {
+  release
+    .command('progress')
+    .argument('<name>')
+    .description('how far a roll-out is, and which boxes went back and why')
+    .action(async (name: string, _, command: Command) => {
+      const { output, withDatabase } = contextOf(command);
+      await withDatabase(async ({ queries }) => {
+        const progress = await rolloutProgress(queries, name);
+        const { failed, ...counts } = progress;
+        const why = failed.length > 0 ? `\n${table(failed)}` : '';
+        show(output, progress, `${fieldList({ ...counts, failed: failed.length })}${why}`);
+      });
+    });
+}
+
 function enrolCodeCommand(program: Command): void {
   program
     .command('enroll-code')
@@ -68,9 +89,13 @@ function enrolCodeCommand(program: Command): void {
       await context.withDatabase(async (database) => {
         const lifetimeSeconds = wholeNumber(options.hours, 'hours') * 3600;
         const made = await makeCode(database, { device, now: Date.now(), lifetimeSeconds });
-        if (options.mail) await sendWelcome(database, context.settings(), { device, ...made, now: Date.now() });
+        const welcome = { device, ...made, now: Date.now() };
+        const mailed = options.mail ? await sendWelcome(database, context.settings(), welcome) : null;
         const qr = options.qr ? `${qrText(made.token)}\n` : '';
-        show(context.output, made, `${qr}moat enroll ${made.token}\ngood until ${time(made.expiresAt)} UTC, once\n`);
+        const went = mailed?.mailedTo ? `mailed to ${mailed.mailedTo}\n` : '';
+        const text = `${qr}moat enroll ${made.token}\ngood until ${time(made.expiresAt)} UTC, once\n${went}`;
+        show(context.output, { ...made, ...mailed }, text);
+        if (mailed?.mailProblem) refuse('mail', `the code is good, but was not mailed: ${mailed.mailProblem}`);
       });
     });
 }
@@ -80,12 +105,13 @@ function showCommand(program: Command): void {
     .command('show')
     .argument('[device]')
     .description('the fleet at a glance, or one device with its configuration')
-    .option('--config', 'the configuration alone, as the box gets it')
-    .action(async (name: string | undefined, options: { config?: boolean }, command: Command) => {
+    .option('--config', 'the configuration alone')
+    .option('--secrets', 'with its secrets, as the box gets it')
+    .action(async (name: string | undefined, options: { config?: boolean; secrets?: boolean }, command: Command) => {
       const context = contextOf(command);
       await context.withDatabase(async (database) => {
         if (name === undefined) await showFleet(context, database);
-        else await showDevice(context, database, name, options.config ?? false);
+        else await showDevice(context, database, name, options);
       });
     });
 }
@@ -94,23 +120,51 @@ async function showFleet({ output }: Context, { queries }: Database): Promise<vo
   const now = Date.now();
   const summary = await fleetSummary(queries, now);
   const { devices } = await fleetPage(queries, { now, limit: 200, search: '', health: '', after: '' });
-  const rows = devices.map(({ name, customer, health, version, why }) => ({
+  const rows = devices.map(({ name, customer, health, version, update, why }) => ({
     device: name,
     customer,
     health,
     version,
+    update: update === '' ? undefined : update,
     why,
   }));
   show(output, { summary, devices }, `${fieldList(summary)}\n${table(rows)}`);
 }
 
-async function showDevice({ output }: Context, { queries }: Database, name: string, config: boolean): Promise<void> {
+async function showDevice(
+  { output }: Context,
+  { queries }: Database,
+  name: string,
+  options: { config?: boolean; secrets?: boolean },
+): Promise<void> {
   const row = await rowNamed(queries, kinds.device, name);
   const compiled = await queries.selectFrom('compiled').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
-  const body = { revision: compiled?.revision ?? 0, ...JSON.parse(compiled?.body ?? '{}') };
-  if (config) return output.write(`${JSON.stringify(body, null, 2)}\n`);
+  const whole = { revision: compiled?.revision ?? 0, ...JSON.parse(compiled?.body ?? '{}') };
+  const body = options.secrets ? whole : concealed(whole);
+  if (options.config) return output.write(`${JSON.stringify(body, null, 2)}\n`);
   const [record = {}] = await toRecords(queries, kinds.device, [row]);
   const status = await queries.selectFrom('deviceStatus').selectAll().where('deviceId', '=', row.id).executeTakeFirst();
-  const text = `${fieldList(record)}\n${status ? fieldList({ ...status, seenAt: time(status.seenAt) }) : 'never seen\n'}`;
-  show(output, { ...record, status: status ?? null, configuration: body }, text);
+  const text = `${fieldList(record)}\n${status ? fieldList(statusFields(status)) : 'never seen\n'}`;
+  const told = status ? { ...status, report: JSON.parse(status.report) } : null;
+  show(output, { ...record, status: told, configuration: body }, text);
+}
+
+/** The last report, a fact a line. */
+function statusFields({ report, seenAt, health, version, appliedRevision, confirmedRevision }: DeviceStatusRow) {
+  const { doctor, hardware, refused, tunnel } = JSON.parse(report) as StatusReport;
+  return {
+    lastReport: `${time(seenAt)} UTC`,
+    health,
+    doctor,
+    version,
+    hardware,
+    update: updateSentence(updateOf(report)),
+    configuration: `revision ${appliedRevision} in force, ${confirmedRevision} confirmed`,
+    refused:
+      refused &&
+      `revision ${refused.revision}${refused.rolledBack ? ', tried and taken back' : ''}: ${refused.problem}`,
+    tunnel:
+      tunnel &&
+      `loss ${tunnel.lossPermille / 10} %, round trip ${Math.round(tunnel.roundTripMs)} ms, in ${Math.round(tunnel.receivedKbps)} kbit/s, out ${Math.round(tunnel.sentKbps)} kbit/s`,
+  };
 }

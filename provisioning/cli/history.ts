@@ -64,7 +64,7 @@ function eventsCommand(program: Command): void {
   program
     .command('events')
     .description('what happened')
-    .option('--device <name>')
+    .option('--device <name>', 'only of this one')
     .option('--limit <count>', 'how many', '50')
     .action(async ({ device, limit }: { device?: string; limit: string }, command: Command) => {
       const { output, withDatabase } = contextOf(command);

@@ -1,38 +1,7 @@
 /** The `portal` command. Exit status: 0 done, 1 refused (standard error says which field), 2 a bug or a lost database. */
-import { Command } from 'commander';
 import { Refusal } from '../facts/refusal.ts';
-import { backupCommands } from './backup.ts';
-import { completionScript } from './completion.ts';
-import { fleetCommands } from './fleet.ts';
-import { historyCommands } from './history.ts';
-import { initCommand } from './init.ts';
-import { operatorCommands } from './operators.ts';
 import { refusalText } from './output.ts';
-import { addRecordCommands } from './records.ts';
-import { runCommand } from './run.ts';
-import { transferCommands } from './transfer.ts';
-
-function portalProgram(): Command {
-  const program = new Command('portal')
-    .description("a fleet of boxes, and the portal's memory of it")
-    .option('--dir <folder>', "the portal's folder (default: MOAT_PORTAL_DIR, or /var/lib/moat-portal)")
-    .option('--json', 'JSON for programs');
-  initCommand(program);
-  runCommand(program);
-  addRecordCommands(program);
-  fleetCommands(program);
-  historyCommands(program);
-  transferCommands(program);
-  backupCommands(program);
-  operatorCommands(program);
-  program
-    .command('completion')
-    .description('shell completion: source <(portal completion)')
-    .action(() => {
-      process.stdout.write(completionScript(program));
-    });
-  return program;
-}
+import { portalProgram } from './program.ts';
 
 try {
   await portalProgram().parseAsync();

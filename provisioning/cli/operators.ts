@@ -10,6 +10,7 @@ export function operatorCommands(program: Command): void {
   group
     .command('add')
     .argument('<name>')
+    .description('with a password and an authenticator secret, which are shown this once')
     .option('--role <role>', 'viewer, operator or owner', 'operator')
     .action(async (name: string, { role }: { role: string }, command: Command) => {
       const { output, settings, withDatabase } = contextOf(command);
@@ -20,16 +21,20 @@ export function operatorCommands(program: Command): void {
         show(output, { ...made, otpauth }, `${qrText(otpauth)}\n${words}`);
       });
     });
-  group.command('list').action(async (_, command: Command) => {
-    const { output, withDatabase } = contextOf(command);
-    await withDatabase(async ({ queries }) => {
-      const operators = await listOperators(queries);
-      show(output, operators, table(operators.map(({ createdAt, ...row }) => ({ ...row, since: time(createdAt) }))));
+  group
+    .command('list')
+    .description('who they are')
+    .action(async (_, command: Command) => {
+      const { output, withDatabase } = contextOf(command);
+      await withDatabase(async ({ queries }) => {
+        const operators = await listOperators(queries);
+        show(output, operators, table(operators.map(({ createdAt, ...row }) => ({ ...row, since: time(createdAt) }))));
+      });
     });
-  });
   group
     .command('remove')
     .argument('<name>')
+    .description('at once, with every session and passkey')
     .action(async (name: string, _, command: Command) => {
       const { output, withDatabase } = contextOf(command);
       await withDatabase((database) => removeOperator(database, name));

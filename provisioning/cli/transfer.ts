@@ -5,6 +5,7 @@ import { refuse } from '../facts/refusal.ts';
 import { exportCsv, exportLines } from '../transfer/export.ts';
 import { importCsv, importLines } from '../transfer/import.ts';
 import { changeAndShow, contextOf } from './context.ts';
+import { Progress } from './progress.ts';
 
 export function transferCommands(program: Command): void {
   program
@@ -13,18 +14,25 @@ export function transferCommands(program: Command): void {
     .argument('[file]')
     .option('--csv', 'one device a line, for spreadsheets')
     .option('--customer <name>', 'only this customer')
-    .action(async (file: string | undefined, options: { csv?: boolean; customer?: string }, command: Command) => {
-      await contextOf(command).withDatabase(async ({ queries }) => {
-        const out = file === undefined ? process.stdout : createWriteStream(file, { mode: 0o600 });
-        if (options.csv) out.write(await exportCsv(queries));
-        else {
-          for await (const line of exportLines(queries, { customer: options.customer, now: Date.now() })) {
-            if (!out.write(`${line}\n`)) await once(out, 'drain');
+    .option('--secrets', 'with the keys of zone transfers: the file is then as secret as they are')
+    .action(
+      async (
+        file: string | undefined,
+        options: { csv?: boolean; customer?: string; secrets?: boolean },
+        command: Command,
+      ) => {
+        await contextOf(command).withDatabase(async ({ queries }) => {
+          const out = file === undefined ? process.stdout : createWriteStream(file, { mode: 0o600 });
+          if (options.csv) out.write(await exportCsv(queries));
+          else {
+            for await (const line of exportLines(queries, { ...options, now: Date.now() })) {
+              if (!out.write(`${line}\n`)) await once(out, 'drain');
+            }
           }
-        }
-        if (file !== undefined) await new Promise<void>((done) => out.end(() => done()));
-      });
-    });
+          if (file !== undefined) await new Promise<void>((done) => out.end(() => done()));
+        });
+      },
+    );
   program
     .command('import')
     .description('read what export wrote: all of it, or nothing when a line is wrong')
@@ -38,7 +46,12 @@ export function transferCommands(program: Command): void {
       const read = options.csv || file.endsWith('.csv') ? importCsv : importLines;
       const portal = options.portal as string | undefined;
       const existing = options.skipExisting ? 'skip' : 'refuse';
-      await changeAndShow(contextOf(command), `import ${file}`, (to) => read(to, text, { portal, existing }));
+      const progress = new Progress('lines');
+      await changeAndShow(contextOf(command), `import ${file}`, async (to) => {
+        const counts = await read(to, text, { portal, existing, progress: (lines, all) => progress.at(lines, all) });
+        progress.end();
+        return counts;
+      }).finally(() => progress.end());
     });
 }
 

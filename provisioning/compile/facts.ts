@@ -3,6 +3,7 @@ import type { Queries } from '../db/database.ts';
 import type { PortalRow } from '../db/tables.ts';
 import { chunksOf } from '../facts/records.ts';
 import type { DeviceFacts, PortalFacts } from './device.ts';
+import type { DnsZoneFacts } from './lan.ts';
 
 type Selected<T> = { [K in keyof T]: T[K] extends { readonly __select__: infer S } ? S : T[K] };
 type Section = Readonly<Record<string, unknown>>;
@@ -42,7 +43,7 @@ async function loadShared(queries: Queries) {
   const policies = await queries.selectFrom('policies').select(['id', 'settings']).execute();
   const dnsZones = await queries
     .selectFrom('dnsZones')
-    .select(['name', 'primaries', 'policyId'])
+    .select(['name', 'primaries', 'policyId', 'tsigKey', 'catalogWithin'])
     .where('archivedAt', 'is', null)
     .orderBy('name')
     .execute();
@@ -59,7 +60,18 @@ async function loadShared(queries: Queries) {
     ),
     portals: new Map(portals.map((row) => [row.id, portalFacts(row)])),
     policies: new Map(policies.map((row) => [row.id, JSON.parse(row.settings) as Section])),
-    dnsZones: dnsZones.map((row) => ({ ...row, primaries: JSON.parse(row.primaries) as string[] })),
+    dnsZones: dnsZones.map(({ policyId, ...row }) => ({ policyId, zone: dnsZoneFacts(row) })),
+  };
+}
+
+function dnsZoneFacts(row: { name: string; primaries: string; tsigKey: string; catalogWithin: string }): DnsZoneFacts {
+  const cut = row.tsigKey.lastIndexOf(':');
+  const within = JSON.parse(row.catalogWithin) as string[] | null;
+  return {
+    name: row.name,
+    primaries: JSON.parse(row.primaries),
+    ...(cut < 0 ? {} : { key: { name: row.tsigKey.slice(0, cut), secret: row.tsigKey.slice(cut + 1) } }),
+    ...(within === null ? {} : { within }),
   };
 }
 
@@ -88,7 +100,7 @@ async function loadChunk(queries: Queries, ids: readonly number[], shared: Share
       ranges: ranges.get(row.siteId) ?? [],
       dnsZones: shared.dnsZones
         .filter(({ policyId }) => policyId === null || policyId === row.policyId)
-        .map(({ name, primaries }) => ({ name, primaries })),
+        .map(({ zone }) => zone),
       zones: (shared.zones.get(row.policyId) ?? []).map(({ name, reaches }) => ({ name, reaches })),
       settings: [shared.policies.get(row.policyId) ?? {}, JSON.parse(row.siteSettings), JSON.parse(row.settings)],
     };

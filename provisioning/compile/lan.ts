@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { familyOf, ipFromNumber, ipToNumber, lastAddress, parsePrefix } from '../../appliance/lib/ip.ts';
-import { parseOrRefuse, Refusal } from '../facts/refusal.ts';
+import { parseOrRefuse, Refusal, refuse } from '../facts/refusal.ts';
 import { merge } from './merge.ts';
 
 type Section = Readonly<Record<string, unknown>>;
@@ -26,11 +26,20 @@ const lanSettings = z.strictObject({
 });
 type LanSettings = z.output<typeof lanSettings>;
 
+export interface DnsZoneFacts {
+  readonly name: string;
+  readonly primaries: readonly string[];
+  /** Of its transfers (RFC 8945). */
+  readonly key?: { readonly name: string; readonly secret: string };
+  /** It is a catalog of zones at or below these (RFC 9432). */
+  readonly within?: readonly string[];
+}
+
 export interface LanFacts {
   readonly ranges: readonly string[];
   /** The networks behind the portal. */
   readonly corporate: readonly string[];
-  readonly dnsZones: readonly { readonly name: string; readonly primaries: readonly string[] }[];
+  readonly dnsZones: readonly DnsZoneFacts[];
   /** The policy's zones, and what each may start a conversation with; `internet` is the wild side. */
   readonly zones: readonly { readonly name: string; readonly reaches: readonly string[] }[];
 }
@@ -122,10 +131,29 @@ function dnsSection({ ranges, dnsZones }: LanFacts): Section {
     listen: own.map((address) => ({ address })),
     clients: ranges,
     reverse: ranges.slice(0, 16),
-    zones: dnsZones.map(({ name, primaries }) => {
+    ...dnsKeys(dnsZones),
+    zones: dnsZones.map(({ name, primaries, key, within }) => {
       // So that a transfer takes the way through the tunnel.
       const source = sourceFor(primaries[0] ?? '');
-      return { name, primaries: primaries.map((address) => ({ address })), ...(source ? { source } : {}) };
+      const signed = key ? { key: key.name } : {};
+      return {
+        name,
+        primaries: primaries.map((address) => ({ address, ...signed })),
+        ...(source ? { source } : {}),
+        ...(within ? { catalog: { within } } : {}),
+      };
     }),
   };
+}
+
+/** Zones may share a key. @throws {Refusal} when one name stands for two. */
+function dnsKeys(zones: readonly DnsZoneFacts[]): Section {
+  const secrets = new Map<string, string>();
+  for (const { name, key } of zones) {
+    if (!key) continue;
+    const known = secrets.get(key.name) ?? key.secret;
+    if (known !== key.secret) refuse('tsigKey', `dns-zone ${name} has another secret for the key '${key.name}'`);
+    secrets.set(key.name, key.secret);
+  }
+  return secrets.size === 0 ? {} : { keys: [...secrets].map(([name, secret]) => ({ name, secret })) };
 }

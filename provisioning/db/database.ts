@@ -22,7 +22,7 @@ export interface Database {
 /** Advisory lock of every change; the number only has to differ from those of other programs in the database. */
 const writerLock = 0x6d6f6174;
 
-/** `sqlite:PATH` or `postgres://...`; brings the tables up to date. @throws {Error} on an address of another kind. */
+/** `sqlite:PATH` or `postgres://...`; brings the tables up to date. @throws {Error} that begins with `database:` and says where. */
 export async function openDatabase(address: string): Promise<Database> {
   const { kind, dialect, place } = dialectOf(address);
   const queries = new Kysely<Tables>({ dialect, plugins: [new CamelCasePlugin()] });
@@ -42,9 +42,16 @@ export async function openDatabase(address: string): Promise<Database> {
     await migrate(database);
   } catch (error) {
     await queries.destroy();
-    throw error;
+    throw new Error(`database: ${placeToShow(kind, place)}: ${(error as Error).message}`, { cause: error });
   }
   return database;
+}
+
+/** Never the whole address: it may hold a password. */
+function placeToShow(kind: DatabaseKind, place: string): string {
+  if (kind === 'sqlite') return place;
+  const { host, searchParams } = new URL(place);
+  return `PostgreSQL at ${searchParams.get('host') ?? host}`;
 }
 
 function dialectOf(address: string): { kind: DatabaseKind; dialect: Dialect; place: string } {

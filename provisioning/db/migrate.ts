@@ -2,8 +2,14 @@
 import { sql } from 'kysely';
 import type { Database, Tx } from './database.ts';
 import { firstTables } from './migrations/001-first-tables.ts';
+import { passkeyTable } from './migrations/002-passkeys.ts';
+import { dnsKeyColumns } from './migrations/003-dns-keys.ts';
 
-const migrations: readonly ((tx: Tx, kind: Database['kind']) => Promise<void>)[] = [firstTables];
+const migrations: readonly ((tx: Tx, kind: Database['kind']) => Promise<void>)[] = [
+  firstTables,
+  passkeyTable,
+  dnsKeyColumns,
+];
 
 /** @throws {Error} when the database was written by a newer program. */
 export async function migrate({ kind, queries, write }: Database): Promise<void> {

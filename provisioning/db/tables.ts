@@ -49,6 +49,10 @@ export interface DnsZoneRow extends Archived {
   name: string;
   policyId: number | null;
   primaries: string;
+  /** `NAME:SECRET`, or empty. */
+  tsigKey: string;
+  /** JSON: a list of domains, or null for a zone that is no catalog. */
+  catalogWithin: string;
 }
 
 export interface PoolRow extends Archived {
@@ -199,6 +203,20 @@ export interface SessionRow {
   expiresAt: number;
 }
 
+export interface PasskeyRow {
+  /** The credential's own, base64url. */
+  id: string;
+  operatorId: number;
+  /** The host name that it was made for. */
+  rpId: string;
+  name: string;
+  /** In its COSE form, base64. */
+  publicKey: string;
+  signCount: number;
+  createdAt: number;
+  usedAt: number | null;
+}
+
 export interface Tables {
   customers: CustomerRow;
   portals: PortalRow;
@@ -220,4 +238,5 @@ export interface Tables {
   samples: SampleRow;
   operators: OperatorRow;
   sessions: SessionRow;
+  passkeys: PasskeyRow;
 }

@@ -1,6 +1,6 @@
 /** The box's own client (`appliance/supervisor/portal.ts`) against a whole portal: what one says, the other understands. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -43,6 +43,9 @@ class Stand implements Managed {
   }
 }
 
+/** For busy machines; and a release is asked for at every turn. */
+const patience = { helloAnswerMs: 40_000, releaseAskMs: 0 };
+
 /** Patience is for busy machines; what must be fast is measured in the lab. */
 async function until(what: string, holds: () => boolean | Promise<boolean>, patienceMs = 50_000): Promise<void> {
   const started = performance.now();
@@ -53,6 +56,8 @@ async function until(what: string, holds: () => boolean | Promise<boolean>, pati
 }
 
 interface Box {
+  /** Its state directory. */
+  readonly folder: string;
   readonly files: PortalFiles;
   readonly stand: Stand;
   readonly client: PortalClient;
@@ -70,13 +75,13 @@ async function boxOf(portal: TestPortal, device: string): Promise<Box> {
   const stand = new Stand(files);
   const said: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void said.push(line) });
-  const client = new PortalClient({ files, managed: stand, log, factoryKeyFile: null, helloAnswerMs: 40_000 });
+  const client = new PortalClient({ files, managed: stand, log, factoryKeyFile: null, ...patience });
   client.start();
   const stop = async () => {
     await client.close();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { files, stand, client, said, stop };
+  return { folder, files, stand, client, said, stop };
 }
 
 const statusOf = (portal: TestPortal) =>
@@ -125,6 +130,36 @@ onBothPortals('a configuration that a box takes back is reported, with its reaso
   await until('the refusal', async () => ((await statusOf(portal))?.report ?? '').includes('"rolledBack":true'));
   const report = JSON.parse((await statusOf(portal))?.report ?? '{}');
   assert.deepEqual([report.appliedRevision, report.refused.revision], [1, 2]);
+});
+
+onBothPortals('a release is laid down for the updater, and the portal says why a box went back', async (portal, t) => {
+  const box = await boxOf(portal, 'home-1');
+  t.after(box.stop);
+  const release = { url: 'https://x.example/1.1.0.bundle', sha256: 'a'.repeat(64), state: 'rolling', percent: 100 };
+  await portal.edit((to) => addRecord(to, 'release', { name: '1.1.0', ...release }));
+  const settings = (mtu: number) =>
+    portal.edit((to) => setRecord(to, 'device', 'home-1', { settings: { tunnel: { mtu } } }));
+  await settings(1400);
+  await until('the offer', () => box.files.releaseText() !== null);
+  const { url, sha256 } = release;
+  assert.deepEqual(JSON.parse(box.files.releaseText() ?? ''), { release: '1.1.0', url, sha256, signature: '' });
+
+  const problem = 'The tunnel did not come up within 240 s.';
+  const update = { release: '1.1.0', state: 'failed', problem };
+  writeFileSync(join(box.folder, 'portal', 'update.json'), JSON.stringify(update));
+  await until('the reason', async () => ((await statusOf(portal))?.report ?? '').includes(problem));
+  const events = async () =>
+    (await portal.database.queries.selectFrom('events').selectAll().execute()).filter(({ kind }) =>
+      /^update/.test(kind),
+    );
+  await until('an event', async () => (await events()).length > 0);
+  const [{ kind, detail } = { kind: '', detail: '' }] = await events();
+  assert.deepEqual([kind, detail], ['updateFailed', `1.1.0 does not run here: ${problem}`]);
+
+  await portal.edit((to) => setRecord(to, 'release', '1.1.0', { state: 'stopped' }));
+  await settings(1380);
+  await until('withdrawn', () => box.files.releaseText() === null);
+  assert.equal((await events()).length, 1);
 });
 
 onBothPortals('a box follows to another portal with its key, and not to one that shows another', async (portal, t) => {

@@ -199,6 +199,17 @@ test('challenges: only ours, only for an hour, only forward', () => {
   assert.ok(challenges.advance('k', at(1_000_002), 1));
 });
 
+test('challenges: a key that has not called for a day is forgotten, one that calls is not', () => {
+  const challenges = new Challenges(new Uint8Array(32).fill(1));
+  const hour = 3_600_000;
+  const at = (now: number) => challenges.issue(now, new Uint8Array(16));
+  assert.ok(challenges.advance('gone', at(hour), 1));
+  for (let now = hour; now < 23 * hour; now += hour) assert.ok(challenges.advance('there', at(now), 1));
+  assert.ok(challenges.knows('gone') && challenges.knows('there'));
+  assert.ok(challenges.advance('there', at(26 * hour), 1));
+  assert.ok(!challenges.knows('gone') && challenges.knows('there'));
+});
+
 test('limits: a household pays together, and memory is bounded', () => {
   assert.equal(payerOf('::ffff:192.0.2.1'), '192.0.2.1');
   assert.equal(payerOf('2001:db8:1:2:3::9'), payerOf('2001:db8:1:2:ffff::1'));

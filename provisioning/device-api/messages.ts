@@ -15,6 +15,8 @@ export const statusBody = z.strictObject({
   health: z.enum(['up', 'degraded', 'down']),
   /** One sentence for people: what is wrong, and whose fault it is. */
   doctor: sentence.default(''),
+  /** What the box is made of, one line. */
+  hardware: sentence.optional(),
   appliedRevision: revision,
   confirmedRevision: revision,
   /** A configuration that the box refused or took back, and why. */

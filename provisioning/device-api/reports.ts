@@ -5,15 +5,20 @@
 import type { Database, Tx } from '../db/database.ts';
 import { addEvents, type PortalEvent } from '../facts/events.ts';
 import { chunksOf } from '../facts/records.ts';
+import { updateSentence } from '../facts/rollout.ts';
 import type { StatusReport } from './messages.ts';
 
 const sampleEveryMs = 300_000;
 const keepSamplesMs = 86_400_000;
+/** While the database cannot be written. */
+const mostEventsKept = 20_000;
 
 interface Known {
   readonly health: string;
   readonly confirmedRevision: number;
   readonly refusedRevision: number;
+  /** What was last said of an update: its name and state. */
+  readonly update: string;
   readonly sampledAt: number;
 }
 
@@ -38,13 +43,9 @@ export class Reports {
   async load(): Promise<void> {
     const rows = await this.#database.queries.selectFrom('deviceStatus').selectAll().execute();
     for (const { deviceId, health, confirmedRevision, report, seenAt } of rows) {
-      const { refused } = JSON.parse(report) as Partial<StatusReport>;
-      this.#known.set(deviceId, {
-        health,
-        confirmedRevision,
-        refusedRevision: refused?.revision ?? 0,
-        sampledAt: seenAt,
-      });
+      const { refused, update } = JSON.parse(report) as Partial<StatusReport>;
+      const told = { refusedRevision: refused?.revision ?? 0, update: wordOf(update) };
+      this.#known.set(deviceId, { health, confirmedRevision, ...told, sampledAt: seenAt });
     }
   }
 
@@ -57,6 +58,7 @@ export class Reports {
       health: report.health,
       confirmedRevision: report.confirmedRevision,
       refusedRevision: report.refused?.revision ?? 0,
+      update: wordOf(report.update),
       sampledAt: known?.sampledAt ?? 0,
     });
   }
@@ -68,12 +70,23 @@ export class Reports {
     if (pending.size === 0 && events.length === 0) return [];
     this.#pending = new Map();
     this.#events = [];
-    await this.#database.write(async (tx) => {
-      for (const chunk of chunksOf([...pending])) await writeStatus(tx, chunk);
-      await this.#writeSamples(tx, pending, now);
-      for (const chunk of chunksOf(events)) await addEvents(tx, [...chunk]);
-    });
+    try {
+      await this.#database.write(async (tx) => {
+        for (const chunk of chunksOf([...pending])) await writeStatus(tx, chunk);
+        await this.#writeSamples(tx, pending, now);
+        for (const chunk of chunksOf(events)) await addEvents(tx, [...chunk]);
+      });
+    } catch (error) {
+      this.#putBack(pending, events);
+      throw error;
+    }
     return [...pending.keys()];
+  }
+
+  /** For the next try: a database that is away for a while costs no event. */
+  #putBack(pending: ReadonlyMap<number, Pending>, events: readonly PortalEvent[]): void {
+    this.#pending = new Map([...pending, ...this.#pending]);
+    this.#events = [...events, ...this.#events].slice(-mostEventsKept);
   }
 
   async #writeSamples(tx: Tx, pending: ReadonlyMap<number, Pending>, now: number): Promise<void> {
@@ -135,9 +148,13 @@ async function writeStatus(tx: Tx, chunk: readonly (readonly [number, Pending])[
     .execute();
 }
 
+function wordOf(update: StatusReport['update']): string {
+  return update ? `${update.release} ${update.state}` : '';
+}
+
 function eventsOf(known: Known | undefined, device: string, report: StatusReport, at: number): PortalEvent[] {
   const events: PortalEvent[] = [];
-  const { health, doctor, confirmedRevision, refused } = report;
+  const { health, doctor, confirmedRevision, refused, update } = report;
   if (known?.health !== health) {
     events.push({ at, kind: 'healthChanged', device, detail: `${known?.health ?? 'new'} -> ${health}. ${doctor}` });
   }
@@ -147,6 +164,10 @@ function eventsOf(known: Known | undefined, device: string, report: StatusReport
   if (refused && refused.revision !== known?.refusedRevision) {
     const kind = refused.rolledBack ? 'configurationRolledBack' : 'configurationRefused';
     events.push({ at, kind, device, detail: `revision ${refused.revision}: ${refused.problem}` });
+  }
+  if (update && update.state !== 'downloading' && wordOf(update) !== known?.update) {
+    const kind = update.state === 'failed' ? 'updateFailed' : 'updateInstalled';
+    events.push({ at, kind, device, detail: updateSentence(update) });
   }
   return events;
 }

@@ -19,17 +19,19 @@ export interface Authorized extends DeviceApiParts {
 interface Route {
   /** The caller need not be known: `caller` may then be missing. */
   readonly forStrangers?: true;
+  /** Null: what comes as a body is not looked at. */
+  readonly body: z.ZodType | null;
   answer(by: Authorized, request: Request, response: Response): Promise<'refused' | undefined>;
 }
 
 const longestWaitSeconds = 60;
 
 export const deviceRoutes: Readonly<Record<string, Route>> = {
-  'POST /enroll': { forStrangers: true, answer: enrol },
-  'GET /config': { answer: config },
-  'POST /status': { answer: status },
-  'GET /release': { answer: release },
-  'POST /key': { answer: key },
+  'POST /enroll': { forStrangers: true, body: enrolBody, answer: enrol },
+  'GET /config': { body: null, answer: config },
+  'POST /status': { body: statusBody, answer: status },
+  'GET /release': { body: null, answer: release },
+  'POST /key': { body: keyBody, answer: key },
 };
 
 function bodyOf<T>(request: Request, schema: z.ZodType<T>): T {

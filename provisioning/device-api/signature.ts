@@ -21,7 +21,12 @@ export function signatureHolds(publicKey: string, call: SignedCall, signature: s
   }
 }
 
-const challengeLifetimeMs = 3_600_000;
+const hourMs = 3_600_000;
+
+/** Milliseconds since 1970, of a challenge that is ours. */
+function issuedAt(challenge: string): number {
+  return Number.parseInt(challenge.slice(0, 10), 36);
+}
 
 /**
  * Challenges carry their own proof (issue time, chance, HMAC under a key of this process), so a stranger who asks for a
@@ -29,11 +34,13 @@ const challengeLifetimeMs = 3_600_000;
  */
 export class Challenges {
   readonly #secret: Uint8Array;
+  readonly #lifetimeMs: number;
   readonly #last = new Map<string, { readonly challenge: string; readonly counter: number }>();
 
   /** `secret`: 32 octets; new ones at every start, so that nothing of an earlier life can be replayed. */
-  constructor(secret: Uint8Array) {
+  constructor(secret: Uint8Array, lifetimeMs = hourMs) {
     this.#secret = secret;
+    this.#lifetimeMs = lifetimeMs;
   }
 
   /** `now` in milliseconds; `random`: 16 octets. */
@@ -47,8 +54,7 @@ export class Challenges {
     const proof = Buffer.from(challenge.slice(cut + 1));
     const expected = Buffer.from(this.#proof(challenge.slice(0, Math.max(cut, 0))));
     if (proof.length !== expected.length || !timingSafeEqual(proof, expected)) return false;
-    const issued = Number.parseInt(challenge.slice(0, 10), 36);
-    return now - issued < challengeLifetimeMs;
+    return now - issuedAt(challenge) < this.#lifetimeMs;
   }
 
   /** Once for each call of a known key whose signature held. False: replayed, or overtaken by a later call. */
@@ -56,8 +62,20 @@ export class Challenges {
     const last = this.#last.get(publicKey);
     // Challenges begin with their time in digits of one width: their order is the order of their making.
     const newer = !last || challenge > last.challenge || (challenge === last.challenge && counter > last.counter);
-    if (newer) this.#last.set(publicKey, { challenge, counter });
-    return newer;
+    if (!newer) return false;
+    // Set again at the end: a Map keeps the order of insertion, so keys that were rotated or revoked come to the front.
+    this.#last.delete(publicKey);
+    this.#last.set(publicKey, { challenge, counter });
+    this.#forget(issuedAt(challenge));
+    return true;
+  }
+
+  /** What was last used long before any challenge that would still be taken. */
+  #forget(now: number): void {
+    for (const [publicKey, { challenge }] of this.#last) {
+      if (now - issuedAt(challenge) < 24 * this.#lifetimeMs) return;
+      this.#last.delete(publicKey);
+    }
   }
 
   /** Whether this key has proven itself in this process's life. */

@@ -11,6 +11,8 @@ export const eventKinds = [
   'configurationRolledBack',
   'healthChanged',
   'revoked',
+  'updateInstalled',
+  'updateFailed',
   'releaseStopped',
   'login',
   'loginRefused',

@@ -10,20 +10,22 @@ export interface Field {
   readonly initial?: unknown;
   /** Of a reference: the kind that it names. Its column ends in `Id`. */
   readonly to?: KindName;
+  /** Of a secret: how it is told to people. An export leaves the rest out unless it is asked for. */
+  readonly conceal?: (value: unknown) => unknown;
 }
 
-type Initial = { readonly initial?: unknown };
+type More = Pick<Field, 'initial' | 'conceal'>;
 
-export const text = (schema: z.ZodType<string>, more: Initial = {}): Field => ({ type: 'text', schema, ...more });
-export const integer = (from: number, to: number, more: Initial = {}): Field => ({
+export const text = (schema: z.ZodType<string>, more: More = {}): Field => ({ type: 'text', schema, ...more });
+export const integer = (from: number, to: number, more: More = {}): Field => ({
   type: 'integer',
   schema: z.int().min(from).max(to),
   ...more,
 });
-export const json = (schema: z.ZodType, more: Initial = {}): Field => ({ type: 'json', schema, ...more });
+export const json = (schema: z.ZodType, more: More = {}): Field => ({ type: 'json', schema, ...more });
 
 const labelText = z.string().min(1, 'expected a name').max(200);
-export const reference = (to: KindName, more: Initial = {}): Field => ({
+export const reference = (to: KindName, more: More = {}): Field => ({
   type: 'reference',
   schema: more.initial === null ? labelText.nullable() : labelText,
   to,
@@ -80,6 +82,28 @@ export const httpsUrl = z.string().refine((value) => {
   const url = URL.canParse(value) ? new URL(value) : null;
   return url?.protocol === 'https:' && url.username === '' && value.length <= 300;
 }, 'expected an address such as "https://198.51.100.10:8443"');
+
+const hiddenSecret = '[secret]';
+
+/** A TSIG key (RFC 8945, HMAC-SHA-256) as `NAME:SECRET`; empty: none. */
+export const tsigKey = z.string().superRefine((value, context) => {
+  if (value === '') return;
+  const [name = '', secret = ''] = [value.slice(0, value.lastIndexOf(':')), value.slice(value.lastIndexOf(':') + 1)];
+  const octets = Buffer.from(secret, 'base64');
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message });
+  if (value.endsWith(`:${hiddenSecret}`))
+    refuse('was left out of what this was read from: give the whole key, or export with --secrets');
+  else if (!/^[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_.])?$/.test(name))
+    refuse('expected NAME:SECRET, the name in small letters');
+  else if (octets.length < 16 || octets.toString('base64') !== secret)
+    refuse('expected NAME:SECRET, the secret 16 octets or more in base64');
+});
+
+/** `corp-key:[secret]`. */
+export function concealTsigKey(value: unknown): string {
+  const text = String(value ?? '');
+  return text === '' ? '' : `${text.slice(0, text.lastIndexOf(':'))}:${hiddenSecret}`;
+}
 
 /**
  * A part of a device's configuration, in the shape of `appliance/config/schema.ts`. What it may hold is decided by that

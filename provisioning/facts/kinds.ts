@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { Tables } from '../db/tables.ts';
 import {
+  concealTsigKey,
   email,
   type Field,
   httpsUrl,
@@ -20,6 +21,7 @@ import {
   settings,
   text,
   title,
+  tsigKey,
 } from './fields.ts';
 
 export const kindNames = [
@@ -49,6 +51,10 @@ export interface Kind {
   readonly unique?: readonly string[];
 }
 
+const domain = z
+  .string()
+  .max(253)
+  .regex(/^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected a domain');
 const movedTo = z.strictObject({ apiUrls: z.array(httpsUrl).min(1).max(8), apiKey: publicKey }).nullable();
 const addresses = z.array(ip).min(1, 'expected at least one IP address').max(16);
 const networks = z.array(network).min(1, 'expected at least one network, such as "10.1.0.0/16"').max(256);
@@ -60,7 +66,11 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     name: 'customer',
     table: 'customers',
     label: ['name'],
-    fields: { name: text(title), email: text(email, { initial: '' }), note: text(note, { initial: '' }) },
+    fields: {
+      name: text(title),
+      email: text(email, { initial: '' }),
+      note: text(note, { initial: '' }),
+    },
   },
   portal: {
     name: 'portal',
@@ -82,7 +92,11 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     name: 'policy',
     table: 'policies',
     label: ['name'],
-    fields: { name: text(recordName), settings: json(settings, { initial: {} }), note: text(note, { initial: '' }) },
+    fields: {
+      name: text(recordName),
+      settings: json(settings, { initial: {} }),
+      note: text(note, { initial: '' }),
+    },
   },
   zone: {
     name: 'zone',
@@ -92,7 +106,9 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     fields: {
       policy: reference('policy'),
       name: text(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected a zone name such as "work"')),
-      reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), { initial: [] }),
+      reaches: json(z.array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)).max(32), {
+        initial: [],
+      }),
     },
   },
   'dns-zone': {
@@ -100,21 +116,28 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     table: 'dnsZones',
     label: ['name'],
     fields: {
-      name: text(
-        z
-          .string()
-          .max(253)
-          .regex(/^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'expected a domain'),
-      ),
+      name: text(domain),
       primaries: json(addresses),
       policy: reference('policy', { initial: null }),
+      tsigKey: text(tsigKey, {
+        initial: '',
+        conceal: concealTsigKey,
+      }),
+      /** Its zones are taken from the same primaries, where they lie at or below one of these; null: no catalog (RFC 9432). */
+      catalogWithin: json(z.array(domain).min(1).max(16).nullable(), {
+        initial: null,
+      }),
     },
   },
   pool: {
     name: 'pool',
     table: 'pools',
     label: ['name'],
-    fields: { name: text(recordName), prefix: text(network), siteLength: integer(1, 128) },
+    fields: {
+      name: text(recordName),
+      prefix: text(network),
+      siteLength: integer(1, 128),
+    },
   },
   site: {
     name: 'site',

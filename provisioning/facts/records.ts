@@ -88,8 +88,18 @@ async function referenceId(
   return target.id;
 }
 
-/** Rows as people see them, in the same order. */
+/** Rows as people see them, in the same order: without their secrets. */
 export async function toRecords(queries: Queries, kind: Kind, rows: readonly Row[]): Promise<FactRecord[]> {
+  return (await toWholeRecords(queries, kind, rows)).map((record) => concealedRecord(kind, record));
+}
+
+function concealedRecord({ fields }: Kind, record: FactRecord): FactRecord {
+  const told = ([name, value]: [string, unknown]) => [name, fields[name]?.conceal?.(value) ?? value];
+  return Object.fromEntries(Object.entries(record).map(told));
+}
+
+/** As `toRecords`, secrets and all: for exports that ask for them, and for finding out what has changed. */
+export async function toWholeRecords(queries: Queries, kind: Kind, rows: readonly Row[]): Promise<FactRecord[]> {
   const labels = new Map<string, ReadonlyMap<number, string>>();
   for (const [name, field] of Object.entries(kind.fields)) {
     if (!field.to) continue;

@@ -1,11 +1,12 @@
 /** The history: what changed, when, by whom; and the way back. */
 
 import { sql } from 'kysely';
+import { concealed } from '../compile/conceal.ts';
 import { type Difference, differences } from '../compile/merge.ts';
 import type { Queries } from '../db/database.ts';
 import type { Edit } from './edit.ts';
 import { type Kind, type KindName, kinds } from './kinds.ts';
-import { type Row, rowsByIds, toRecords } from './records.ts';
+import { type Row, rowsByIds, toWholeRecords } from './records.ts';
 import { refuse } from './refusal.ts';
 
 export interface RevisionSummary {
@@ -114,13 +115,21 @@ export async function recordDifferences(queries: Queries, changes: readonly AnyC
   for (const { kind, label, before, after } of changes) {
     const was = await asRecord(queries, kinds[kind], before);
     const is = await asRecord(queries, kinds[kind], after);
-    found.push({ kind, label, what: whatHappened(before, after), fields: differences(was ?? {}, is ?? {}) });
+    const fields = differences(was ?? {}, is ?? {}).map((one) => concealedField(kinds[kind], one));
+    found.push({ kind, label, what: whatHappened(before, after), fields });
   }
   return found;
 }
 
+/** A secret that changed is told to have changed, and no more. */
+function concealedField({ fields }: Kind, { path, before, after }: Difference): Difference {
+  const conceal = fields[path]?.conceal ?? concealed;
+  const told = (value: unknown) => (value === undefined ? value : conceal(value));
+  return { path, before: told(before), after: told(after) };
+}
+
 async function asRecord(queries: Queries, kind: Kind, row: Row | null): Promise<unknown> {
-  return row === null ? undefined : (await toRecords(queries, kind, [row]))[0];
+  return row === null ? undefined : (await toWholeRecords(queries, kind, [row]))[0];
 }
 
 function whatHappened(before: Row | null, after: Row | null): RecordDifference['what'] {

@@ -1,6 +1,7 @@
 /** The fleet at a glance: how many boxes are well, and a page of them. */
 import { sql } from 'kysely';
 import type { Queries } from '../db/database.ts';
+import { updateOf, updateSentence } from '../facts/rollout.ts';
 
 /** A box reports once a minute; after three times that it is down, whatever it said last. */
 export const silentMilliseconds = 180_000;
@@ -43,6 +44,8 @@ export interface FleetFilter {
   readonly health: Health | '';
   /** The page begins behind this device name. */
   readonly after: string;
+  /** Only this device. */
+  readonly name?: string;
 }
 
 export interface FleetDevice {
@@ -56,6 +59,8 @@ export interface FleetDevice {
   readonly confirmedRevision: number;
   /** The box's own sentence. */
   readonly why: string;
+  /** What became of an update, for people; empty when there was none. */
+  readonly update: string;
   readonly lossPermille: number | null;
   readonly roundTripMs: number | null;
 }
@@ -76,6 +81,7 @@ export async function fleetPage(
     left join device_status on device_status.device_id = devices.id
     left join compiled on compiled.device_id = devices.id
     where devices.archived_at is null and devices.name > ${after}
+      ${filter.name === undefined ? sql`` : sql`and devices.name = ${filter.name}`}
       ${search === '' ? sql`` : sql`and ${found}`}
       ${filter.health === '' ? sql`` : sql`and ${health(now)} = ${filter.health}`}
     order by devices.name limit ${limit + 1}`;
@@ -94,6 +100,7 @@ function asDevice(row: FleetDevice, report: string | null, state: string, now: n
     version: row.version ?? '',
     confirmedRevision: row.confirmedRevision ?? 0,
     why: sentence(row, said.doctor ?? '', state, now),
+    update: updateSentence(updateOf(report)),
     lossPermille: said.tunnel?.lossPermille ?? null,
     roundTripMs: said.tunnel?.roundTripMs ?? null,
   };

@@ -15,11 +15,32 @@ export interface Welcome {
   readonly now: number;
 }
 
-const ownTemplates = join(import.meta.dirname, 'templates');
+/** Where it went (an address, or the path of a file), or why it did not. */
+export interface Mailed {
+  readonly mailedTo: string | null;
+  readonly mailProblem: string | null;
+}
 
-/** Returns where it went: an address, or the path of a file. @throws {Refusal} when the customer has no address. */
-export async function sendWelcome(database: Database, settings: PortalSettings, welcome: Welcome): Promise<string> {
-  const { device, token, expiresAt, now } = welcome;
+const ownTemplates = join(import.meta.dirname, 'templates');
+const patienceMs = 15_000;
+
+/** Never throws for the mail's sake: the code that it would have told has been made, and somebody is waiting to see it. */
+export async function sendWelcome(database: Database, settings: PortalSettings, welcome: Welcome): Promise<Mailed> {
+  const { device, now } = welcome;
+  try {
+    const { to, mail } = await welcomeMail(database, settings, welcome);
+    const mailedTo = await deliver(settings, mail, `${now}-${device}.eml`);
+    await noteEvents(database, [{ at: now, kind: 'mailSent', device, detail: `welcome mail to ${to}` }]);
+    return { mailedTo, mailProblem: null };
+  } catch (error) {
+    const mailProblem = (error as Error).message;
+    await noteEvents(database, [{ at: now, kind: 'mailFailed', device, detail: mailProblem }]);
+    return { mailedTo: null, mailProblem };
+  }
+}
+
+/** @throws {Refusal} when the customer has no address. */
+async function welcomeMail(database: Database, settings: PortalSettings, { device, token, expiresAt }: Welcome) {
   const customer = await database.queries
     .selectFrom('devices')
     .innerJoin('sites', 'sites.id', 'devices.siteId')
@@ -40,9 +61,7 @@ export async function sendWelcome(database: Database, settings: PortalSettings, 
       { filename: 'moat-enroll.svg', content: qrSvg(token) },
     ],
   };
-  const where = await deliver(settings, mail, `${now}-${device}.eml`);
-  await noteEvents(database, [{ at: now, kind: 'mailSent', device, detail: `welcome mail to ${customer.email}` }]);
-  return where;
+  return { to: customer.email, mail };
 }
 
 type Mail = Parameters<ReturnType<typeof createTransport>['sendMail']>[0];
@@ -50,7 +69,8 @@ type Mail = Parameters<ReturnType<typeof createTransport>['sendMail']>[0];
 async function deliver(settings: PortalSettings, mail: Mail, fileName: string): Promise<string> {
   const { smtp } = settings.mail;
   if (smtp !== undefined) {
-    await createTransport(smtp).sendMail(mail);
+    const patience = { connectionTimeout: patienceMs, greetingTimeout: patienceMs, socketTimeout: patienceMs };
+    await createTransport({ url: smtp, ...patience }).sendMail(mail);
     return String(mail.to);
   }
   const folder = inFolder(settings, settings.mail.folder);

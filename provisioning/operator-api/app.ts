@@ -4,12 +4,12 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Database } from '../db/database.ts';
-import { Buckets, payerOf } from '../device-api/limits.ts';
-import { noteEvents } from '../facts/events.ts';
 import { parseOrRefuse, Refusal } from '../facts/refusal.ts';
 import type { PortalSettings } from '../settings/settings.ts';
+import { Downloads } from './images.ts';
 import type { Live } from './live.ts';
-import { endSession, login, roles, type Session, sessionOf } from './operators.ts';
+import { LoginDesk, type OpenRoute, openRoutes, partyOf, tokenOf } from './login.ts';
+import { roles, type Session, sessionOf } from './operators.ts';
 import { type Route, routes } from './routes.ts';
 
 export interface OperatorApiParts {
@@ -21,7 +21,6 @@ export interface OperatorApiParts {
 }
 
 const webFolder = join(import.meta.dirname, '../web');
-const cookieName = '__Host-moat';
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -41,8 +40,10 @@ export function operatorApp(parts: OperatorApiParts): express.Express {
   app.set('query parser', 'simple');
   app.use((request, response, next) => guard(parts.settings, request, response, next));
   app.use(express.static(webFolder, { index: 'index.html', extensions: [], dotfiles: 'deny', redirect: false }));
-  addLogin(app, parts);
-  for (const route of routes) addRoute(app, parts, route);
+  const desk = new LoginDesk();
+  const downloads = new Downloads();
+  for (const route of openRoutes) addOpenRoute(app, parts, desk, route);
+  for (const route of routes) addRoute(app, { ...parts, desk, downloads }, route);
   app.use((_request: Request, response: Response) => void response.status(404).json({ error: 'notFound' }));
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) =>
     answerError(error, response, parts.log),
@@ -73,50 +74,29 @@ function guard({ operatorApi }: PortalSettings, request: Request, response: Resp
   } else next();
 }
 
-const loginBody = z.strictObject({
-  name: z.string().max(100),
-  password: z.string().max(200),
-  totp: z.string().max(20),
-});
-
-function addLogin(app: express.Express, { database, log, now }: OperatorApiParts): void {
-  const byAddress = new Buckets({ burst: 20, perSecond: 0.2 });
-  const byName = new Buckets({ burst: 8, perSecond: 0.05 });
-  app.post('/api/login', jsonBody('4kb'), async (request, response) => {
-    const given = parseOrRefuse(loginBody, request.body);
-    const at = now();
-    const payer = payerOf(request.socket.remoteAddress ?? '');
-    if (!byAddress.take(payer, at) || !byName.take(given.name, at)) {
-      response.status(429).set('retry-after', '20').json({ error: 'slowDown' });
-      return;
-    }
-    const token = await login(database, given, at);
-    // The name is what somebody typed: perhaps the password, in the wrong field.
-    const detail = token === null ? `from ${payer}` : `${given.name} from ${payer}`;
-    await noteEvents(database, [{ at, kind: token === null ? 'loginRefused' : 'login', device: '', detail }]);
-    log.info({ from: payer, ok: token !== null }, 'login');
-    if (token === null) response.status(401).json({ error: 'refused' });
-    else response.set('set-cookie', `${cookieName}=${token}; Path=/; Secure; HttpOnly; SameSite=Strict`).json({});
+function addOpenRoute(app: express.Express, parts: OperatorApiParts, desk: LoginDesk, route: OpenRoute): void {
+  app[handlers[route.method]](`/api${route.path}`, jsonBody('16kb'), async (request: Request, response: Response) => {
+    const { database, log } = parts;
+    const body = parseOrRefuse(route.body, request.body ?? {});
+    const answered = await route.answer({ database, log, desk, now: parts.now(), body, request, response });
+    if (answered !== undefined) response.json(answered);
   });
-  app.post('/api/logout', async (request, response) => {
-    await endSession(database, tokenOf(request));
-    response.set('set-cookie', `${cookieName}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`).json({});
-  });
-}
-
-function tokenOf(request: Request): string {
-  const cookies = (request.headers.cookie ?? '').split(/;\s*/);
-  const own = cookies.find((cookie) => cookie.startsWith(`${cookieName}=`));
-  return own?.slice(cookieName.length + 1) ?? '';
 }
 
 function jsonBody(limit: string) {
   return express.json({ limit, strict: true, type: () => true });
 }
 
+/** Of a route that asks for none: a browser or a proxy may have added something of its own. */
+const anyQuery = z.record(z.string(), z.unknown());
 const handlers = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const;
 
-function addRoute(app: express.Express, parts: OperatorApiParts, route: Route): void {
+interface Behind extends OperatorApiParts {
+  readonly desk: LoginDesk;
+  readonly downloads: Downloads;
+}
+
+function addRoute(app: express.Express, parts: Behind, route: Route): void {
   // Who it is comes before what it says: a stranger's body is not even read.
   const known = async (request: Request, response: Response, next: NextFunction) => {
     const session = await sessionOf(parts.database.queries, tokenOf(request), parts.now());
@@ -133,14 +113,20 @@ function addRoute(app: express.Express, parts: OperatorApiParts, route: Route): 
   const answer = async (request: Request, response: Response) => {
     const now = parts.now();
     const session = response.locals.session as Session;
-    const query = route.query ? parseOrRefuse(route.query, { ...request.query }) : {};
-    const body = route.body ? parseOrRefuse(route.body, request.body ?? {}) : {};
+    const query = parseOrRefuse(route.query ?? anyQuery, { ...request.query });
+    const body = route.method === 'GET' ? {} : parseOrRefuse(route.body, request.body ?? {});
     const params = request.params as Record<string, string>;
-    const asked = { ...parts, session, now, params, query, body, response };
+    const party = partyOf(request);
+    const asked = { ...parts, party, session, now, params, query, body, response };
     const answered = await route.answer(asked);
     if (answered !== undefined) response.json(answered);
   };
-  app[handlers[route.method]](`/api${route.path}`, known, jsonBody(route.bodyLimit ?? '64kb'), answer);
+  app[handlers[route.method]](
+    `/api${route.path}`,
+    known,
+    jsonBody(route.method === 'GET' ? '4kb' : (route.bodyLimit ?? '64kb')),
+    answer,
+  );
 }
 
 function denial(route: Route, session: Session | null, csrf: string): string | null {

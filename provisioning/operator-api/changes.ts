@@ -1,6 +1,6 @@
 /** What operators change. Every route takes `preview`: the same answer, and nothing is saved. */
 import { z } from 'zod';
-import { differences } from '../compile/merge.ts';
+import { shownDifferences } from '../compile/conceal.ts';
 import { change, type Outcome } from '../facts/change.ts';
 import type { Edit } from '../facts/edit.ts';
 import { noteEvents } from '../facts/events.ts';
@@ -10,7 +10,7 @@ import { type FactRecord, findRow } from '../facts/records.ts';
 import { undoRevision } from '../facts/revisions.ts';
 import { makeCode } from '../fleet/code.ts';
 import { qrSvg } from '../fleet/qr.ts';
-import { sendWelcome } from '../mail/welcome.ts';
+import { type Mailed, sendWelcome } from '../mail/welcome.ts';
 import { importCsv, importLines } from '../transfer/import.ts';
 import type { Asked, Route } from './routes.ts';
 import { kindOf, wholeNumber } from './views.ts';
@@ -139,7 +139,7 @@ function shown({ revision, changes, records, configurations }: Outcome<unknown>)
     configurations: configurations.slice(0, shownConfigurations).map(({ device, before, after, revision }) => ({
       device,
       revision,
-      fields: differences(before === '' ? {} : JSON.parse(before), JSON.parse(after)),
+      fields: shownDifferences(before === '' ? {} : JSON.parse(before), JSON.parse(after)),
     })),
   };
 }
@@ -160,6 +160,7 @@ async function newCode(asked: Asked, device: string) {
   const { database, settings, now, body } = asked;
   const lifetimeSeconds = Number(body.hours ?? 168) * 3600;
   const made = await makeCode(database, { device, now, lifetimeSeconds });
-  const mailedTo = body.mail ? await sendWelcome(database, settings, { device, ...made, now }) : null;
-  return { ...made, qr: qrSvg(made.token), mailedTo };
+  const notAsked: Mailed = { mailedTo: null, mailProblem: null };
+  const mailed = body.mail ? await sendWelcome(database, settings, { device, ...made, now }) : notAsked;
+  return { ...made, qr: qrSvg(made.token), ...mailed };
 }

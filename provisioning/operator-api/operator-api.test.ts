@@ -116,6 +116,39 @@ onBothPortals('a box is added with its code, shown before it ships, and undone',
   assert.equal((await box.call('GET', '/device/1/config')).status, 401);
 });
 
+onBothPortals(
+  'no page shows the secret of a zone transfer, not in a preview, a difference or a configuration',
+  async (portal) => {
+    const owner = await loggedIn(portal, 'ann', 'owner');
+    const secret = Buffer.alloc(16, 7).toString('base64');
+    const settings = { lan: { interface: 'lan0' } };
+    await portal.edit((to) => addRecord(to, 'device', { customer: 'acme', name: 'home-1', settings }));
+    const record = { name: 'corp.example', primaries: ['10.1.0.53'], tsigKey: `corp-key:${secret}` };
+    const shown: string[] = [];
+    for (const body of [{ record, preview: true }, { record }]) {
+      shown.push((await owner.call('POST', '/records/dns-zone', body)).text);
+    }
+    for (const path of [
+      '/records/dns-zone',
+      '/records/dns-zone/corp.example',
+      '/devices/home-1',
+      '/export',
+      '/revisions/3',
+    ]) {
+      shown.push((await owner.call('GET', path)).text);
+    }
+    for (const text of shown) {
+      assert.ok(text.includes('corp-key'), text);
+      assert.ok(!text.includes(secret), text);
+    }
+    const back = await owner.call('PATCH', '/records/dns-zone/corp.example', {
+      patch: { tsigKey: 'corp-key:[secret]' },
+    });
+    assert.deepEqual([back.status, back.json.problems[0].field], [400, 'tsigKey']);
+    assert.ok(!portal.logged.join('').includes(secret));
+  },
+);
+
 onBothPortals('an open page hears of a change that somebody else made', async (portal) => {
   const viewer = await loggedIn(portal, 'vic', 'viewer');
   const { get } = await import('node:https');

@@ -1,7 +1,7 @@
 /** Who may use the page, and their sessions. Neither is a fact about the fleet: no revision, no export. */
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import type { Database, Queries } from '../db/database.ts';
+import type { Database, Queries, Tx } from '../db/database.ts';
 import { recordName } from '../facts/fields.ts';
 import { parseOrRefuse, refuse } from '../facts/refusal.ts';
 import { fromBase32, hashPassword, passwordHolds, toBase32, totpStepOf } from './passwords.ts';
@@ -55,7 +55,14 @@ export async function removeOperator(database: Database, name: string): Promise<
 }
 
 export function listOperators(queries: Queries) {
-  return queries.selectFrom('operators').select(['name', 'role', 'createdAt']).orderBy('name').execute();
+  return queries
+    .selectFrom('operators')
+    .leftJoin('passkeys', 'passkeys.operatorId', 'operators.id')
+    .select(['operators.name', 'operators.role', 'operators.createdAt'])
+    .select(({ fn }) => fn.count<number>('passkeys.id').as('passkeys'))
+    .groupBy('operators.id')
+    .orderBy('operators.name')
+    .execute();
 }
 
 const sessionMs = 12 * 3_600_000;
@@ -82,12 +89,17 @@ export async function login(database: Database, given: Login, now: number): Prom
     const step = totpStepOf(fromBase32(fresh.totpSecret), given.totp, now, fresh.totpStep);
     if (step === null) return null;
     await tx.updateTable('operators').set({ totpStep: step }).where('id', '=', fresh.id).execute();
-    const token = randomBytes(32).toString('base64url');
-    const csrf = randomBytes(24).toString('base64url');
-    const values = { hash: hashOfToken(token), operatorId: fresh.id, csrf, expiresAt: now + sessionMs };
-    await tx.insertInto('sessions').values(values).execute();
-    return token;
+    return openSession(tx, fresh.id, now);
   });
+}
+
+/** For somebody who has proven who it is; the token is told once and stored so that it cannot be. */
+export async function openSession(tx: Tx, operatorId: number, now: number): Promise<string> {
+  const token = randomBytes(32).toString('base64url');
+  const csrf = randomBytes(24).toString('base64url');
+  const values = { hash: hashOfToken(token), operatorId, csrf, expiresAt: now + sessionMs };
+  await tx.insertInto('sessions').values(values).execute();
+  return token;
 }
 
 export async function sessionOf(queries: Queries, token: string, now: number): Promise<Session | null> {

@@ -1,11 +1,14 @@
 /** What operators look at. */
 import { sql } from 'kysely';
 import { z } from 'zod';
+import { concealed } from '../compile/conceal.ts';
 import { listEvents } from '../facts/events.ts';
 import { type Kind, type KindName, kindNames, kinds } from '../facts/kinds.ts';
+import { meanings } from '../facts/meanings.ts';
 import { type Row, rowNamed, toRecords } from '../facts/records.ts';
 import { refuse } from '../facts/refusal.ts';
 import { listRevisions, revisionDifferences } from '../facts/revisions.ts';
+import { rolloutProgress } from '../facts/rollout.ts';
 import { fleetPage, fleetSummary, type Health } from '../fleet/page.ts';
 import { exportCsv, exportLines } from '../transfer/export.ts';
 import type { Asked, Route } from './routes.ts';
@@ -47,6 +50,12 @@ export const viewRoutes: readonly Route[] = [
     answer: records,
   },
   { method: 'GET', path: '/records/:kind/:label', role: 'viewer', answer: record },
+  {
+    method: 'GET',
+    path: '/releases/:name',
+    role: 'viewer',
+    answer: ({ database, params }) => rolloutProgress(database.queries, params.name ?? ''),
+  },
   {
     method: 'GET',
     path: '/revisions',
@@ -116,31 +125,20 @@ async function device({ database: { queries }, now, params }: Asked) {
     .where('at', '>', now - 86_400_000)
     .orderBy('at')
     .execute();
-  const { devices } = await fleetPage(queries, {
-    now,
-    search: '',
-    health: '',
-    after: before(String(row.name)),
-    limit: 1,
-  });
+  const only = { now, search: '', health: '', after: '', limit: 1, name: String(row.name) } as const;
+  const [glance = null] = (await fleetPage(queries, only)).devices;
   return {
     facts,
     site,
     archived: row.archivedAt !== null,
-    glance: devices.find((one) => one.name === row.name) ?? null,
+    glance,
     ranges: await ofDevice('range', 'siteId', Number(row.siteId)),
     keys: await ofDevice('key', 'deviceId', row.id),
-    configuration: compiled ? { revision: compiled.revision, ...JSON.parse(compiled.body) } : null,
+    configuration: compiled ? { revision: compiled.revision, ...concealed(JSON.parse(compiled.body)) } : null,
     status: status ? { ...status, report: JSON.parse(status.report) } : null,
     samples: samples.map(({ deviceId: _, ...sample }) => sample),
     events: await listEvents(queries, { device: String(row.name), limit: 20 }),
   };
-}
-
-/** A text that sorts right before the name: names are ASCII, and `~` is behind all that they may hold. */
-function before(name: string): string {
-  const last = name.charCodeAt(name.length - 1);
-  return `${name.slice(0, -1)}${String.fromCharCode(last - 1)}~`;
 }
 
 async function records({ database: { queries }, params, query }: Asked) {
@@ -150,7 +148,12 @@ async function records({ database: { queries }, params, query }: Asked) {
     and id > ${Number(query.after)} order by id limit 200`;
   const { rows } = await found.execute(queries);
   const all = await toRecords(queries, kind, rows);
-  return { records: all, next: rows.length === 200 ? rows.at(-1)?.id : null, label: kind.label };
+  return {
+    records: all,
+    next: rows.length === 200 ? rows.at(-1)?.id : null,
+    label: kind.label,
+    meanings: meanings[kind.name],
+  };
 }
 
 async function record({ database: { queries }, params }: Asked) {

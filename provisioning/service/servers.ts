@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Server as HttpsServer, ServerOptions } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
+import { Refusal } from '../facts/refusal.ts';
 import { keyFiles } from '../keys/files.ts';
 import { inFolder, type PortalSettings } from '../settings/settings.ts';
 
@@ -29,11 +30,26 @@ export function limitConnections(server: HttpsServer): void {
   server.maxHeadersCount = 40;
 }
 
-export function listen(server: Server, { listen: host, port }: { listen: string; port: number }): Promise<void> {
+const listenProblems: Readonly<Record<string, readonly [field: string, message: string]>> = {
+  EADDRINUSE: ['port', 'is used by another program'],
+  EACCES: ['port', 'may not be opened by this user: one below 1024 needs CAP_NET_BIND_SERVICE'],
+  EADDRNOTAVAIL: ['listen', 'is no address of this machine'],
+  ENOTFOUND: ['listen', 'is no address'],
+};
+
+/** @throws {Refusal} naming the field of `portal.toml` that stands in the way; `section` is the one it is in. */
+export function listen(server: Server, section: string, given: { listen: string; port: number }): Promise<void> {
+  const { listen: host, port } = given;
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const failed = (error: NodeJS.ErrnoException) => {
+      const [field, message] = listenProblems[error.code ?? ''] ?? ['', error.message];
+      const value = field === 'port' ? `${port} ` : field === 'listen' ? `'${host}' ` : '';
+      const problem = { field: field === '' ? section : `${section}.${field}`, message: `${value}${message}` };
+      reject(new Refusal([problem], 'conflict'));
+    };
+    server.once('error', failed);
     server.listen({ port, host, backlog: 1024 }, () => {
-      server.off('error', reject);
+      server.off('error', failed);
       resolve();
     });
   });

@@ -84,9 +84,9 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
     await database.close();
   };
   try {
-    await listen(devices, settings.deviceApi);
-    await listen(operators, settings.operatorApi);
-    await listen(metrics, settings.metrics);
+    await listen(devices, 'deviceApi', settings.deviceApi);
+    await listen(operators, 'operatorApi', settings.operatorApi);
+    await listen(metrics, 'metrics', settings.metrics);
   } catch (error) {
     await close();
     throw error;

@@ -40,6 +40,12 @@ const settings = z.strictObject({
       pidFile: z.string().optional(),
     })
     .prefault({}),
+  images: z
+    .strictObject({
+      /** Images of releases (`NAME.img`, `NAME.img.zst`) that personal ones are made of while they are downloaded. */
+      folder: z.string().default('images'),
+    })
+    .prefault({}),
   mail: z
     .strictObject({
       from: z.string().default('moat portal <portal@localhost>'),

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import type { Queries } from '../db/database.ts';
 import { type Kind, kindNames, kinds } from '../facts/kinds.ts';
-import { chunksOf, type Row, rowNamed, toRecords } from '../facts/records.ts';
+import { chunksOf, type Row, rowNamed, toRecords, toWholeRecords } from '../facts/records.ts';
 import { writeCsv } from './csv.ts';
 
 export const formatVersion = 1;
@@ -12,17 +12,19 @@ export interface ExportScope {
   readonly customer?: string | undefined;
   /** Milliseconds since 1970, for the heading. */
   readonly now: number;
+  /** With keys of zone transfers and the like; without, an import asks for them. */
+  readonly secrets?: boolean | undefined;
 }
 
 /** Archived records stay behind; so do operators, codes, events, and every private key (none is in the database). */
 export async function* exportLines(queries: Queries, scope: ExportScope): AsyncGenerator<string> {
   yield JSON.stringify({ kind: 'export', version: formatVersion, at: new Date(scope.now).toISOString() });
   const customerId = scope.customer === undefined ? null : (await rowNamed(queries, kinds.customer, scope.customer)).id;
+  const read = scope.secrets ? toWholeRecords : toRecords;
   for (const name of kindNames) {
     const rows = await rowsInScope(queries, kinds[name], customerId);
     for (const chunk of chunksOf(rows)) {
-      for (const record of await toRecords(queries, kinds[name], chunk))
-        yield JSON.stringify({ kind: name, ...record });
+      for (const record of await read(queries, kinds[name], chunk)) yield JSON.stringify({ kind: name, ...record });
     }
   }
 }

@@ -13,6 +13,8 @@ export interface ImportOptions {
   readonly portal?: string | undefined;
   /** What to do with a record whose name is already there; a device or key is never taken over silently. */
   readonly existing: 'refuse' | 'skip';
+  /** Told after each line how many of how many are read. */
+  progress?(lines: number, all: number): void;
 }
 
 export type ImportCounts = Partial<Record<KindName, number>>;
@@ -20,7 +22,9 @@ export type ImportCounts = Partial<Record<KindName, number>>;
 /** @throws {Refusal} whose fields begin with `line N`. */
 export async function importLines(edit: Edit, text: string, options: ImportOptions): Promise<ImportCounts> {
   const counts: ImportCounts = {};
-  for (const [index, line] of text.split('\n').entries()) {
+  const lines = text.split('\n');
+  for (const [index, line] of lines.entries()) {
+    options.progress?.(index, lines.length);
     if (line.trim() === '') continue;
     await onLine(index + 1, async () => {
       const kind = await importOne(edit, parseLine(line), options);
@@ -111,7 +115,8 @@ export async function importCsv(edit: Edit, text: string, options: ImportOptions
   for (const column of columns) if (!known.includes(column)) refuse(column, `unknown column: expected ${known}`);
   for (const column of ['customer', 'device']) if (!columns.includes(column)) refuse(column, 'expected this column');
   let device = 0;
-  for (const { line, fields } of rows) {
+  for (const [index, { line, fields }] of rows.entries()) {
+    options.progress?.(index, rows.length);
     await onLine(line, async () => {
       if (fields.length > columns.length) refuse('', `expected ${columns.length} fields, found ${fields.length}`);
       const record = Object.fromEntries(columns.map((column, at) => [column, fields[at] ?? ''])) as CsvLine;

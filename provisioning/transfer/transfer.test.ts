@@ -12,9 +12,9 @@ import { readCsv, writeCsv } from './csv.ts';
 import { exportCsv, exportLines } from './export.ts';
 import { importCsv, importLines } from './import.ts';
 
-async function textOf(database: Database, customer?: string): Promise<string> {
+async function textOf(database: Database, scope: { customer?: string; secrets?: boolean } = {}): Promise<string> {
   const lines: string[] = [];
-  for await (const line of exportLines(database.queries, { now: request.now, customer })) lines.push(line);
+  for await (const line of exportLines(database.queries, { now: request.now, ...scope })) lines.push(line);
   return `${lines.join('\n')}\n`;
 }
 
@@ -83,7 +83,7 @@ onBoth('a wrong line is named, and nothing of the file is taken', async (databas
 
 onBoth('one customer moves to a portal of another name', async (database) => {
   await fill(database);
-  const text = await textOf(database, 'acme');
+  const text = await textOf(database, { customer: 'acme' });
   assert.ok(!text.includes('shop'));
   const other = await openDatabase(await newDatabaseAddress('sqlite'));
   await change(other, request, async (edit) => {
@@ -142,3 +142,42 @@ test('the line of a CSV row is counted over quoted line ends', () => {
   assert.deepEqual(lines, [1, 2, 4]);
   assert.throws(() => readCsv('a\n"b'), /^Refusal: line 2: /);
 });
+
+onBoth(
+  'the key of a zone transfer is in no export that does not ask, and its place is named on import',
+  async (database) => {
+    await fill(database);
+    const secret = Buffer.alloc(16, 7).toString('base64');
+    const zone = {
+      name: 'b.example',
+      primaries: ['10.1.0.53'],
+      tsigKey: `corp-key:${secret}`,
+      catalogWithin: ['b.example'],
+    };
+    await change(database, request, (edit) => addRecord(edit, 'dns-zone', zone));
+    await change(database, request, (edit) =>
+      setRecord(edit, 'device', 'home-1', { settings: { lan: { interface: 'lan0' } } }),
+    );
+    const [config] = (await bodies(database)).map((body) => JSON.parse(body));
+    assert.deepEqual(config.dns.keys, [{ name: 'corp-key', secret }]);
+    assert.deepEqual(config.dns.zones[0].primaries, [{ address: '10.1.0.53', key: 'corp-key' }]);
+    assert.deepEqual(config.dns.zones[0].catalog, { within: ['b.example'] });
+
+    const changed = await change(database, request, (edit) =>
+      setRecord(edit, 'dns-zone', 'b.example', { tsigKey: `corp-key:${Buffer.alloc(16, 8).toString('base64')}` }),
+    );
+    assert.deepEqual(changed.records[0]?.fields, [
+      { path: 'tsigKey', before: 'corp-key:[secret]', after: 'corp-key:[secret]' },
+    ]);
+    const open = await textOf(database);
+    assert.ok(!open.includes('BwcH') && !open.includes('CAgI') && open.includes('"tsigKey":"corp-key:[secret]"'));
+    const empty = async () => openDatabase(await newDatabaseAddress(database.kind));
+    const [first, second] = [await empty(), await empty()];
+    const imported = (into: Database, text: string) => change(into, request, (edit) => importLines(edit, text, all));
+    await assert.rejects(imported(first, open), /line \d+: tsigKey: was left out of what this was read from/);
+    const whole = await textOf(database, { secrets: true });
+    await imported(second, whole);
+    assert.deepEqual(await bodies(second), await bodies(database));
+    for (const one of [first, second]) await one.close();
+  },
+);

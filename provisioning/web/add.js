@@ -28,7 +28,7 @@ export async function showAdd(into) {
           if (!made) return;
           replace(
             result,
-            codeCard(made),
+            codeCard(body.name, made),
             h('p', {}, h('a', { href: `#/device/${encodeURIComponent(body.name)}` }, `To ${body.name}`)),
           );
           form.reset();
@@ -87,8 +87,11 @@ function deviceFields(policies, customers) {
   ];
 }
 
-/** @param {{ token: string, qr: string, code: string, expiresAt: number, mailedTo: string | null }} made */
-export function codeCard({ token, qr, expiresAt, mailedTo }) {
+/**
+ * @param {string} device
+ * @param {{ token: string, qr: string, code: string, expiresAt: number, mailedTo: string | null, mailProblem: string | null }} made
+ */
+export function codeCard(device, { token, qr, expiresAt, mailedTo, mailProblem }) {
   const file = URL.createObjectURL(new Blob([`${token}\n`], { type: 'text/plain' }));
   return h(
     'section',
@@ -120,7 +123,40 @@ export function codeCard({ token, qr, expiresAt, mailedTo }) {
       h('a', { href: file, download: 'moat-enroll.txt' }, 'File for the boot partition'),
     ),
     mailedTo && h('p', {}, `Mail: ${mailedTo}`),
+    mailProblem && h('p', { class: 'problem', role: 'alert' }, `The mail was not sent: ${mailProblem}`),
+    personalImage(device, token),
   );
+}
+
+/**
+ * Fills itself when the portal has images of releases.
+ * @param {string} device
+ * @param {string} token
+ */
+function personalImage(device, token) {
+  const place = h('div', {});
+  const images = h('select', { 'aria-label': 'Image' });
+  const make = async () => {
+    try {
+      const path = `/devices/${encodeURIComponent(device)}/image`;
+      const { link } = await api('POST', path, { image: images.value, token });
+      location.assign(link);
+      notice('The image is on its way: your browser shows how far it is.');
+    } catch (error) {
+      notice(/** @type {Error} */ (error).message);
+    }
+  };
+  const button = h('button', { type: 'button', onclick: make }, 'Image for this box');
+  api('GET', '/images').then(
+    (/** @type {{ name: string, octets: number }[]} */ found) => {
+      images.append(
+        ...found.map(({ name, octets }) => h('option', { value: name }, `${name} (${Math.round(octets / 1e6)} MB)`)),
+      );
+      if (found.length > 0) replace(place, h('div', { class: 'row' }, images, button));
+    },
+    () => undefined,
+  );
+  return place;
 }
 
 /** @param {HTMLElement} into */

@@ -45,7 +45,7 @@ export async function api(method, path, body) {
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const answer = await response.json().catch(() => ({}));
-  if (response.status === 401 && path !== '/login') window.dispatchEvent(new Event('loggedout'));
+  if (response.status === 401 && !path.startsWith('/login')) window.dispatchEvent(new Event('loggedout'));
   if (!response.ok) throw new Refused(response.status, answer);
   return answer;
 }

@@ -1,4 +1,5 @@
 /** Who is there, what is shown, and when it is shown again. */
+import { showAccount } from './account.js';
 import { showAdd, showImport } from './add.js';
 import { api, useToken } from './api.js';
 import { showProblems } from './change.js';
@@ -6,7 +7,9 @@ import { showDevice } from './device.js';
 import { byId, h, replace } from './dom.js';
 import { showFleet } from './fleet.js';
 import { showEvents, showRevision, showRevisions } from './history.js';
+import { canHavePasskeys, loginByPasskey } from './passkeys.js';
 import { showRecords } from './records.js';
+import { showRelease } from './release.js';
 
 /** Each shows itself, and returns how it is shown again when something has changed.
  * @type {Record<string, (into: HTMLElement, name: string) => Promise<void | (() => Promise<void>)>>} */
@@ -19,6 +22,8 @@ const views = {
   history: showRevisions,
   revision: showRevision,
   events: showEvents,
+  account: showAccount,
+  release: showRelease,
 };
 
 const links = {
@@ -28,6 +33,7 @@ const links = {
   records: 'Records',
   history: 'History',
   events: 'Events',
+  account: 'Account',
 };
 
 /** @type {void | (() => Promise<void>)} */
@@ -104,6 +110,7 @@ function listen() {
 function showLogin() {
   live?.close();
   byId('bar').replaceChildren();
+  /** @type {HTMLFormElement} */
   const form = h(
     'form',
     {
@@ -138,9 +145,20 @@ function showLogin() {
       h('input', { name: 'totp', inputmode: 'numeric', autocomplete: 'one-time-code', required: true }),
     ),
     h('button', { class: 'main' }, 'Log in'),
+    canHavePasskeys() && h('button', { type: 'button', onclick: () => byPasskey(form) }, 'Use a passkey'),
   );
   replace(byId('content'), h('h1', {}, 'moat'), form);
   form.querySelector('input')?.focus();
+}
+
+/** @param {HTMLFormElement} form */
+async function byPasskey(form) {
+  try {
+    await loginByPasskey();
+    await start();
+  } catch (error) {
+    showProblems(form, error);
+  }
 }
 
 async function start() {

@@ -76,6 +76,8 @@ function glanceCard({ facts, site, glance, status, configuration, ranges }) {
       addresses: ranges.map((/** @type {any} */ range) => range.prefix).join(', '),
       'last seen': time(status?.seenAt),
       version: status?.version,
+      update: glance?.update,
+      hardware: report?.hardware ?? '',
       configuration: `revision ${configuration?.revision ?? 0}, confirmed ${status?.confirmedRevision ?? 0}`,
       refused: report?.refused ? `revision ${report.refused.revision}: ${report.refused.problem}` : '',
       'sent to': facts.movedTo?.apiUrls,
@@ -104,7 +106,7 @@ function buttons(name, code, load) {
     { class: 'row' },
     h(
       'button',
-      { type: 'button', onclick: async () => replace(code, codeCard(await api('POST', `${path}/code`, {}))) },
+      { type: 'button', onclick: async () => replace(code, codeCard(name, await api('POST', `${path}/code`, {}))) },
       'New enrolment code',
     ),
     h(

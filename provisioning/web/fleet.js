@@ -84,7 +84,7 @@ function deviceTable(body) {
 
 /** @param {any} device */
 function line(device) {
-  const { name, customer, version, why, lossPermille, roundTripMs, seenAt } = device;
+  const { name, customer, version, update, why, lossPermille, roundTripMs, seenAt } = device;
   return h(
     'tr',
     {},
@@ -92,7 +92,7 @@ function line(device) {
     h('td', { 'data-name': 'customer' }, customer),
     h('td', {}, health(device.health)),
     h('td', { title: `seen ${time(seenAt)}` }, why),
-    h('td', { 'data-name': 'version' }, version),
+    h('td', { 'data-name': 'version', title: update }, version, update && h('small', {}, update)),
     h('td', { 'data-name': 'loss' }, lossPermille === null ? '' : `${lossPermille / 10} %`),
     h('td', { 'data-name': 'round trip' }, roundTripMs === null ? '' : `${Math.round(roundTripMs)} ms`),
   );

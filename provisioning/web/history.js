@@ -76,8 +76,22 @@ export async function showRevision(into, id) {
 /** @param {HTMLElement} into */
 export async function showEvents(into) {
   const card = h('div', { class: 'card' });
-  const load = async () => replace(card, eventTable(await api('GET', '/events')));
-  replace(into, h('h1', {}, 'Events'), card);
+  const more = h('div', { class: 'row' });
+  let shown = 100;
+  const load = async () => {
+    /** @type {any[]} */
+    const events = [];
+    for (let page = [{}]; page.length > 0 && events.length < shown; events.push(...page)) {
+      page = await api('GET', `/events${events.length === 0 ? '' : `?before=${events.at(-1).id}`}`);
+    }
+    replace(card, eventTable(events));
+    replace(more, events.length >= shown && h('button', { type: 'button', onclick: further }, 'More'));
+  };
+  const further = () => {
+    shown += 100;
+    return load();
+  };
+  replace(into, h('h1', {}, 'Events'), card, more);
   await load();
   return load;
 }

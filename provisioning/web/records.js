@@ -1,7 +1,7 @@
 /** Everything else that is kept: policies, pools, portals, releases, ... as JSON, checked by the portal. */
 import { api } from './api.js';
 import { previewAndMake, showProblems } from './change.js';
-import { h, replace, shown } from './dom.js';
+import { fieldList, h, replace, shown } from './dom.js';
 
 const kinds = ['customer', 'site', 'policy', 'zone', 'dns-zone', 'pool', 'portal', 'release', 'device'];
 
@@ -21,11 +21,20 @@ const examples = {
  * @param {string} kind
  */
 export async function showRecords(into, kind) {
-  const { records, label } = await api('GET', `/records/${encodeURIComponent(kind)}`);
+  await showPage(into, kind, 0);
+}
+
+/**
+ * @param {HTMLElement} into
+ * @param {string} kind
+ * @param {number} after id of the last record of the page before
+ */
+async function showPage(into, kind, after) {
+  const { records, label, next, meanings } = await api('GET', `/records/${encodeURIComponent(kind)}?after=${after}`);
   const columns = Object.keys(records[0] ?? {}).filter((name) => name !== 'note');
   /** @param {any} record */
   const labelOf = (record) => label.map((/** @type {string} */ field) => record[field]).join('/');
-  const reload = () => showRecords(into, kind);
+  const reload = () => showPage(into, kind, after);
   replace(
     into,
     h('h1', {}, 'Records'),
@@ -56,13 +65,14 @@ export async function showRecords(into, kind) {
                   h(
                     'td',
                     {},
+                    kind === 'release' && h('a', { href: `#/release/${encodeURIComponent(record.name)}` }, 'Progress'),
                     h(
                       'button',
                       {
                         type: 'button',
                         class: 'plain',
                         'aria-label': `Change ${labelOf(record)}`,
-                        onclick: () => edit(into, { kind, label: labelOf(record), record, done: reload }),
+                        onclick: () => edit(into, { kind, label: labelOf(record), record, meanings, done: reload }),
                       },
                       'Change',
                     ),
@@ -74,17 +84,26 @@ export async function showRecords(into, kind) {
     ),
     h(
       'button',
-      { type: 'button', onclick: () => edit(into, { kind, label: null, record: examples[kind] ?? {}, done: reload }) },
+      {
+        type: 'button',
+        onclick: () => edit(into, { kind, label: null, record: examples[kind] ?? {}, meanings, done: reload }),
+      },
       `Add a ${kind}`,
+    ),
+    h(
+      'div',
+      { class: 'row' },
+      after > 0 && h('button', { type: 'button', onclick: () => showPage(into, kind, 0) }, 'From the beginning'),
+      next && h('button', { type: 'button', onclick: () => showPage(into, kind, next) }, 'More'),
     ),
   );
 }
 
 /**
  * @param {HTMLElement} into
- * @param {{ kind: string, label: string | null, record: object, done: () => Promise<void> }} what a label of null: a new record
+ * @param {{ kind: string, label: string | null, record: object, meanings: Record<string, { meaning: string }>, done: () => Promise<void> }} what a label of null: a new record
  */
-function edit(into, { kind, label, record, done }) {
+function edit(into, { kind, label, record, meanings, done }) {
   const text = h('textarea', { name: 'record', spellcheck: 'false' });
   text.value = JSON.stringify(record, null, 2);
   const path = `/records/${kind}${label === null ? '' : `/${encodeURIComponent(label)}`}`;
@@ -113,6 +132,7 @@ function edit(into, { kind, label, record, done }) {
       },
     },
     h('label', {}, label === null ? `New ${kind}` : `${kind} ${label}`, text),
+    h('details', {}, h('summary', {}, 'What the fields mean'), fieldList(meaningsOf(meanings))),
     h(
       'div',
       { class: 'row' },
@@ -138,4 +158,9 @@ function edit(into, { kind, label, record, done }) {
   );
   replace(into, h('h1', {}, 'Records'), form);
   text.focus();
+}
+
+/** @param {Record<string, { meaning: string }>} meanings */
+function meaningsOf(meanings) {
+  return Object.fromEntries(Object.entries(meanings).map(([name, { meaning }]) => [name, meaning]));
 }

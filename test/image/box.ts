@@ -1,12 +1,13 @@
 /** A box: QEMU with the image on its disk, read by its serial console. */
 import { createConnection } from 'node:net';
+import { sleep } from '../lab/processes.ts';
 import { Child } from './child.ts';
 import type { Disk } from './disk.ts';
 import { type MachineOptions, qemu } from './qemu.ts';
 import type { Street } from './street.ts';
 
-/** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst. */
-export const bootSeconds = 600;
+/** Software emulation on a shared core: what takes seconds on hardware takes minutes at worst; `MOAT_IMAGE_SECONDS` where it takes longer. */
+export const bootSeconds = Number(process.env.MOAT_IMAGE_SECONDS ?? 600);
 const console0 = 'CONSOLE-READY';
 
 export interface Working {
@@ -67,13 +68,43 @@ export class Box {
     return this.console.kill('SIGKILL');
   }
 
+  /** Whether the console says it within the time. */
+  saysWithin(pattern: RegExp, milliseconds: number): Promise<boolean> {
+    const said = this.console.match(pattern, milliseconds / 1000);
+    return said.then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Lets a machine that was started with `awake` live for so long; what reading its memory takes does not count. */
+  async lives(milliseconds: number): Promise<void> {
+    while (!(await this.#order('info status', 200)).includes('running')) {
+      if (this.console.ended) throw new Error(`the machine does not go on: ${this.console.text.slice(-500)}`);
+      await sleep(50);
+    }
+    await sleep(milliseconds);
+  }
+
   /** Keeps the memory in a file; the disk stays as it is. A machine started with `awake` goes on. */
   async sleep(memory: string): Promise<void> {
-    const socket = createConnection(this.#monitor);
-    const ended = new Promise<void>((resolve, reject) => socket.once('close', resolve).once('error', reject));
-    socket.resume();
-    socket.write(`migrate_set_parameter max-bandwidth 10G\nmigrate "exec:cat > ${memory}"\nquit\n`);
-    await ended;
+    await this.#order(`migrate_set_parameter max-bandwidth 10G\nmigrate "exec:cat > ${memory}"\nquit`);
     await this.console.kill('SIGKILL');
+  }
+
+  /** @param patienceMs until the connection is given up; without it, it is QEMU that ends it. @returns what the monitor says. */
+  #order(lines: string, patienceMs?: number): Promise<string> {
+    return new Promise((resolve) => {
+      let text = '';
+      const socket = createConnection(this.#monitor);
+      socket.on('data', (chunk) => {
+        text += chunk;
+      });
+      // QEMU may not listen yet, and is gone after `quit`: who asks looks at what was said.
+      socket.on('error', () => undefined);
+      socket.once('close', () => resolve(text));
+      socket.write(`${lines}\n`);
+      if (patienceMs !== undefined) setTimeout(() => socket.destroy(), patienceMs);
+    });
   }
 }

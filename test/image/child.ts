@@ -5,6 +5,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 export class Child {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #log: string;
+  readonly #started = performance.now();
   #text = '';
   #ended = false;
   #waiting: (() => void)[] = [];
@@ -78,7 +79,9 @@ export class Child {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they are made of
     const clean = chunk.toString('utf8').replaceAll(/\x1b\[[0-9;?=]*[A-Za-z]|\r|\x1bc/g, '');
     this.#text += clean;
-    appendFileSync(this.#log, clean);
+    // In the file every line has the second in which it came.
+    const seconds = ((performance.now() - this.#started) / 1000).toFixed(1);
+    appendFileSync(this.#log, clean.replaceAll('\n', `\n${seconds.padStart(6)} `));
     this.#wake();
   }
 

@@ -9,6 +9,8 @@ import { Street } from './street.ts';
 
 export interface GroundOptions {
   readonly image: string;
+  /** For the record. */
+  readonly imageName: string;
   readonly board: Board;
   /** How many cuts and damages of each kind. */
   readonly rounds: Rounds;
@@ -72,6 +74,14 @@ export class Ground {
   async newDisk(name: string, more = ''): Promise<Disk> {
     const disk = await this.#image.copy(join(this.folder, `${name}.img`));
     await disk.putFile('moat.toml', moatToml(this.office.publicKey) + more);
+    return disk;
+  }
+
+  /** A disk as flashed, with a token on the FAT partition: all else comes from the portal. */
+  async enrollingDisk(name: string, token: string): Promise<Disk> {
+    const disk = await this.#image.copy(join(this.folder, `${name}.img`));
+    await disk.putFile('moat.toml', '[box]\nconsole = true\n');
+    await disk.putFile('moat-enroll.txt', `${token}\n`);
     return disk;
   }
 

@@ -2,7 +2,7 @@
  * `npm run test:image [-- --all] [--only NAME] [--image FILE] [--board arm64-efi] [--seed N] [--from N --count N]`: the image in
  * QEMU. Prints a line per story, and one per round of a series. Another board than pc has only `--only UEFI`.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Ground, type Rounds } from './ground.ts';
 import type { Board } from './qemu.ts';
@@ -57,10 +57,12 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
 };
 
 const top = join(import.meta.dirname, '../..');
+const image = values.image ?? join(top, `.build/image/${board}.img`);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const ground = await Ground.open(join(top, `.runs/image-${process.pid}`), {
   board,
-  image: values.image ?? join(top, `.build/image/${board}.img`),
+  image,
+  imageName: basename(image, '.img'),
   rounds: chosenRounds(),
   seed,
   from: Number(values.from),

@@ -1,9 +1,10 @@
 /** The other end: a provider that gives an address by DHCP, the portal (the real `moat run`), and a corporate web server. */
+import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ed25519PublicText } from '../../appliance/config/files.ts';
-import { run } from '../lab/processes.ts';
+import { must, run } from '../lab/processes.ts';
 import { Child } from './child.ts';
 import { corporateAddress, lan, officeAddress, type Street } from './street.ts';
 
@@ -12,14 +13,14 @@ export const page = 'Welcome to the corporation';
 
 export class Office {
   readonly publicKey: string;
-  readonly #street: Street;
-  readonly #folder: string;
+  readonly street: Street;
+  readonly folder: string;
   #children: Child[] = [];
   #portal: Child | null = null;
 
   constructor(street: Street, folder: string) {
-    this.#street = street;
-    this.#folder = folder;
+    this.street = street;
+    this.folder = folder;
     mkdirSync(folder, { recursive: true });
     const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
     writeFileSync(join(folder, 'identity.key'), key, { mode: 0o600 });
@@ -28,7 +29,7 @@ export class Office {
 
   /** What the corporate server gives out below /files. */
   get files(): string {
-    return join(this.#folder, 'files');
+    return join(this.folder, 'files');
   }
 
   url(name: string): string {
@@ -45,12 +46,12 @@ export class Office {
       '--no-ping',
       '--conf-file=/dev/null',
     ];
-    this.#start('dhcp', [
+    this.start('dhcp', [
       ...dhcp,
-      `--dhcp-leasefile=${this.#folder}/leases`,
+      `--dhcp-leasefile=${this.folder}/leases`,
       '--dhcp-range=198.51.100.100,198.51.100.199,2m',
     ]);
-    const server = this.#start('corp', [
+    const server = this.start('corp', [
       process.execPath,
       join(import.meta.dirname, 'corp.ts'),
       corporateAddress,
@@ -62,19 +63,19 @@ export class Office {
 
   /** Lets the box with this key in (base64), instead of whom it let in before. */
   async admit(publicKey: string): Promise<void> {
-    writeFileSync(join(this.#folder, 'portal.json'), JSON.stringify(this.#config(publicKey)));
+    writeFileSync(join(this.folder, 'portal.json'), JSON.stringify(this.#config(publicKey)));
     if (this.#portal && !this.#portal.ended) {
       process.kill(this.#portal.pid, 'SIGHUP');
       return;
     }
     const moat = join(top, 'appliance/bin/moat');
-    this.#portal = this.#start('portal', [
+    this.#portal = this.start('portal', [
       moat,
       'run',
       '--config',
-      join(this.#folder, 'portal.json'),
+      join(this.folder, 'portal.json'),
       '--state',
-      join(this.#folder, 'state'),
+      join(this.folder, 'state'),
     ]);
     await this.#portal.match(/configured/, 30);
   }
@@ -90,8 +91,9 @@ export class Office {
     this.#children = [];
   }
 
-  #start(name: string, command: readonly string[]): Child {
-    const child = new Child(this.#street.inside('office', command), join(this.#folder, `${name}.log`));
+  /** A program of the office that runs until the office closes. */
+  start(name: string, command: readonly string[]): Child {
+    const child = new Child(this.street.inside('office', command), join(this.folder, `${name}.log`));
     this.#children.push(child);
     return child;
   }
@@ -128,13 +130,16 @@ ${box}
 `;
 }
 
-/** With every service of the LAN: DHCP, DNS and NTP on the work side. */
-export function lanServices(): string {
+export const printer = { name: 'printer.home.arpa', address: '10.77.1.9' };
+
+/** With every service of the LAN: DHCP, DNS and NTP on the work side. `wild`: who gives the wild side its address (`addressing`). */
+export function lanServices(wild: 'kept' | 'dhcp' = 'kept'): string {
   return `
 [[zones]]
 name = "wild"
 kind = "wild"
 interface = "wild0"
+addressing = "${wild}"
 [[zones]]
 name = "work"
 kind = "work"
@@ -143,6 +148,7 @@ addresses = ["${lan.box}/24"]
 [dns]
 listen = [{ address = "${lan.box}" }]
 clients = ["${lan.network}"]
+hosts = [{ name = "${printer.name}", addresses = ["${printer.address}"] }]
 [ntp]
 listen = ["${lan.box}"]
 clients = ["${lan.network}"]
@@ -151,6 +157,7 @@ zone = "work"
 interface = "work0"
 address = "${lan.box}"
 prefix = "${lan.network}"
+dns = ["${lan.box}"]
 ranges = [{ first = "10.77.1.150", last = "10.77.1.199" }]
 `;
 }
@@ -165,4 +172,29 @@ export async function readFromSofa(street: Street, seconds = 60): Promise<void> 
     if (stdout.includes(page)) return;
     if (performance.now() > deadline) throw new Error(`no corporate page on the sofa: ${stderr || stdout}`);
   }
+}
+
+interface Lease {
+  readonly address: string;
+  readonly dns: string;
+  readonly answers: Readonly<Record<string, unknown>>;
+}
+
+/** The computer on the sofa asks the box for an address, a name and the time, and keeps the address. @returns it */
+export async function serveSofa(street: Street): Promise<string> {
+  await must(['make', '--silent', '-C', join(top, 'native/lan'), 'lan']);
+  const ask = (script: string, ...words: string[]) =>
+    must(street.inside('sofa', ['timeout', '60', process.execPath, join(top, script), ...words]));
+  const lease = JSON.parse(await ask('test/lab/lan-client.ts', 'lan0', printer.name)) as Lease;
+  assert.match(lease.address, /^10\.77\.1\.1[5-9]\d$/, 'an address of the range');
+  assert.deepEqual(lease.answers[printer.name], [printer.address], `${lease.dns} knows the printer`);
+  const time = JSON.parse(await ask('test/image/sofa.ts', lan.box)) as {
+    mode: number;
+    stratum: number;
+    seconds: number;
+  };
+  assert.equal(time.mode, 4, 'a server answers');
+  assert.ok(time.stratum > 0 && time.stratum < 16, `stratum ${time.stratum}`);
+  assert.ok(Math.abs(time.seconds - Date.now() / 1000) < 3600, `${time.seconds} is about now`);
+  return lease.address;
 }

@@ -2,9 +2,9 @@
  * Long series of power cuts: each round is a line in `.runs/image-series.txt` with kind, seed and number, so that a series can go on
  * where another run ended (`--from`, `--count`) and a round can be played again.
  */
+import { execSync } from 'node:child_process';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Box } from './box.ts';
 import type { Ground } from './ground.ts';
 
 const file = join(import.meta.dirname, '../../.runs/image-series.txt');
@@ -18,12 +18,14 @@ export async function series(
   const { seed, from, rounds } = ground.options;
   const failures: string[] = [];
   for (let round = from; round < from + rounds[kind]; round++) {
+    // A series of hours waits here for whoever else needs the processors.
+    if (process.env.MOAT_IMAGE_GATE) execSync(process.env.MOAT_IMAGE_GATE);
     const started = performance.now();
     const said = await play(round).catch((error: Error) => {
       failures.push(`round ${round}: ${error.message}`);
       return `FAILED ${error.message.split('\n')[0]}`;
     });
-    const line = `${kind} seed ${seed} round ${round} (${Math.round((performance.now() - started) / 1000)} s): ${said}`;
+    const line = `${kind} image ${ground.options.imageName} seed ${seed} round ${round} (${Math.round((performance.now() - started) / 1000)} s): ${said}`;
     mkdirSync(dirname(file), { recursive: true });
     appendFileSync(file, `${line}\n`);
     console.log(line);
@@ -33,7 +35,7 @@ export async function series(
 }
 
 /** How far a box had come, by the last of these words on its console. */
-export function phase(box: Box): string {
+export function phase(console: string): string {
   const phases = [
     [/moat: works in slot/, 'working'],
     [/update written/, 'update written'],
@@ -45,7 +47,7 @@ export function phase(box: Box): string {
     [/trying slot/, 'boot loader'],
   ] as const;
   // A box that restarted has every word twice: the one that was said last counts.
-  const said = phases.map(([pattern, name]) => ({ name, at: lastIndex(box.console.text, pattern) }));
+  const said = phases.map(([pattern, name]) => ({ name, at: lastIndex(console, pattern) }));
   const last = said.reduce((a, b) => (b.at > a.at ? b : a));
   return last.at < 0 ? 'firmware' : last.name;
 }

@@ -7,7 +7,7 @@ import { zoneText } from '../interop/dns/zone-text.ts';
 import { root } from '../interop/roots.ts';
 import type { Host, Running } from './host.ts';
 import { buildAddon, Moat, type MoatConfig } from './moat.ts';
-import { type Credentials, homeConfig, newCredentials, portalConfig } from './moat-pair.ts';
+import { type Credentials, homeConfig, newCredentials, portalConfig, type Wishes } from './moat-pair.ts';
 import { sleep } from './processes.ts';
 import type { Stage } from './story.ts';
 import { addresses } from './topology.ts';
@@ -157,8 +157,8 @@ export class House {
     };
   }
 
-  async startPortal(): Promise<Moat> {
-    return Moat.start(this.lab.portal, { config: portalConfig(this.lab, this.#credentials) });
+  async startPortal(wishes: Wishes = {}): Promise<Moat> {
+    return Moat.start(this.lab.portal, { config: portalConfig(this.lab, this.#credentials, wishes) });
   }
 
   /** As a box that has been started before in its life: sources are compiled, the company's zone is on its disk. */

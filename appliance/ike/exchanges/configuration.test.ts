@@ -77,3 +77,21 @@ test('a gateway that answers with selectors beyond what it gave is not believed'
   const [report] = pair.home.reports.filter(({ kind }) => kind === 'failed');
   assert.ok(report?.kind === 'failed' && /selectors that were not offered/.test(report.detail));
 });
+
+test('of what a gateway gives no more is taken than anybody needs, and no name that is none', () => {
+  const many = (count: number, of: (i: number) => string) => Array.from({ length: count }, (_, i) => of(i));
+  const odd = [`${'a'.repeat(200)}!`, 'a..b', '-a.b', `${'a'.repeat(64)}.b`, `${'a.'.repeat(127)}a`];
+  const dns = many(20, (i) => `10.0.0.${i}`);
+  const began = performance.now();
+  const pair = up(client, {
+    ...server,
+    assigns: { ...given, dns, domains: [...odd, ...many(100, (i) => `d${i}.example.`)] },
+  });
+  assert.ok(performance.now() - began < 2000);
+  const taken = pair.home.endpoint.status(0)[0]?.assignment;
+  assert.equal(taken?.dns.length, 8);
+  assert.deepEqual(
+    taken?.domains,
+    many(64, (i) => `d${i}.example.`),
+  );
+});

@@ -56,7 +56,20 @@ function addressOctets(address: string): Uint8Array {
   return octets.length === 4 ? octets : concat(octets, Uint8Array.of(128));
 }
 
-const hostName = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62}\.?)*$/i;
+const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
+/** Nobody's gateway gives more; what is behind is not taken. */
+const most = { addresses: 1, dns: 8, domains: 64 } as const;
+
+/** Label by label: a pattern for the whole name would be tried in more ways than there are atoms. */
+function isDomain(text: string): boolean {
+  return (
+    text.length <= 253 &&
+    text
+      .replace(/\.$/, '')
+      .split('.')
+      .every((each) => label.test(each))
+  );
+}
 
 /** What the gateway gives; null when it gives nothing. What was not asked for is not taken. */
 export function assignmentIn({ requests = [] }: Peer, payloads: readonly Payload[]): Assignment | null {
@@ -66,10 +79,13 @@ export function assignmentIn({ requests = [] }: Peer, payloads: readonly Payload
   const of = (what: 'address' | 'dns') =>
     requests.flatMap((family) => {
       const length = family === 'ipv4' ? 4 : 16;
-      return given(types[families[family]][what]).map(({ value }) => formatIp(value.subarray(0, length)));
+      const octets = given(types[families[family]][what]).filter(({ value }) => value.length >= length);
+      return octets
+        .slice(0, most[what === 'dns' ? 'dns' : 'addresses'])
+        .map(({ value }) => formatIp(value.subarray(0, length)));
     });
   const domains = given(attributeTypes.INTERNAL_DNS_DOMAIN).map(({ value }) => Buffer.from(value).toString('latin1'));
-  return { addresses: of('address'), dns: of('dns'), domains: domains.filter((domain) => hostName.test(domain)) };
+  return { addresses: of('address'), dns: of('dns'), domains: domains.filter(isDomain).slice(0, most.domains) };
 }
 
 /** The selectors of assigned addresses, one each. */

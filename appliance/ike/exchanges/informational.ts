@@ -2,15 +2,8 @@ import { answer, owns, saKey, sendRequest, spend, withNextId } from '../channel.
 import { crashToken, tokenIn } from '../crash.ts';
 import { afterLoss, amendChild, type Child, removeChild } from '../family.ts';
 import { notifyName, notifyTypes, protocols } from '../numbers.ts';
-import {
-  type Closed,
-  type Closing,
-  type Established,
-  type Incoming,
-  rekeyOf,
-  type Spent,
-  withGone,
-} from '../states.ts';
+import type { Closed, Closing, Established, Incoming, Spent } from '../states.ts';
+import { rekeyOf, withGone } from '../tasks.ts';
 import type { Turn } from '../turn.ts';
 import { isError, type Notify } from '../wire/notify.ts';
 import { notifies, type Payload } from '../wire/payloads.ts';

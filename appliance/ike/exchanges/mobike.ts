@@ -4,7 +4,8 @@ import { answer, beginClosing, owns, sendRequest, withNextId } from '../channel.
 import { amendChild, encapsulationOf, tunnelsOf } from '../family.ts';
 import { detectNat, type Nat, natNotifies } from '../nat.ts';
 import { notifyTypes } from '../numbers.ts';
-import type { Closing, Established, Incoming, TaskOf } from '../states.ts';
+import type { Closing, Established, Incoming } from '../states.ts';
+import type { TaskOf } from '../tasks.ts';
 import type { Turn } from '../turn.ts';
 import { isError, notifyOf } from '../wire/notify.ts';
 import { notifies, type Payload } from '../wire/payloads.ts';

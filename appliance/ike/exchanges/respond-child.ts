@@ -5,7 +5,8 @@ import { type Child, childBy, installChild, type NewChild, supersede } from '../
 import { agreeFeatures, featurePayloads } from '../features.ts';
 import { chooseEsp, groupOctets } from '../negotiate.ts';
 import { freeNarrowing, type Narrowed, narrowings } from '../policies.ts';
-import { type Established, type Incoming, type Nonces, rekeyOf, withRival } from '../states.ts';
+import type { Established, Incoming, Nonces } from '../states.ts';
+import { rekeyOf, withRival } from '../tasks.ts';
 import { report, type Turn } from '../turn.ts';
 import { type Notify, notifyOf } from '../wire/notify.ts';
 import { find, notifies, type Payload } from '../wire/payloads.ts';

@@ -6,6 +6,7 @@ import { type Certificate, decodeCertificate } from './certificate.ts';
 import { decodeRevocationList, type RevocationList } from './crl.ts';
 import { nameKey, nameText } from './name.ts';
 import { checkChain, day, maxIntermediates, type Refusal } from './path.ts';
+import { isSignedBy } from './signature.ts';
 
 /* Whom a peer's certificate must come from, and what its authorities have said since. */
 
@@ -32,6 +33,12 @@ export class Trust {
     const read = lists.flatMap((bytes) => readOrNothing(bytes, decodeRevocationList));
     this.#lists = read;
     return lists.length - read.length;
+  }
+
+  /** Whether a list says to be of one of our authorities, and is not. Of those in between nothing is known before they are shown. */
+  isForged(list: RevocationList): boolean {
+    const named = this.authorities.filter(({ subject }) => nameKey(subject) === nameKey(list.issuer));
+    return named.length > 0 && !named.some(({ publicKey }) => isSignedBy(list, publicKey));
   }
 
   /** Null: the first certificate is good and belongs to that identity. `at`: milliseconds since 1970. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { DnsConfig } from '../../config/dns.ts';
-import type { FromService, ToService } from '../../lib/messages.ts';
+import type { AssignedResolver, ToDns } from '../../lib/messages.ts';
+import { serveSupervisor, tellSupervisor } from '../../lib/supervised.ts';
 import { probeServer } from './probe.ts';
 import { DnsService } from './service.ts';
 import { sentenceFor } from './shell/errors.ts';
@@ -15,6 +16,7 @@ interface Running {
 }
 
 let running: Running | undefined;
+let assigned: readonly AssignedResolver[] = [];
 
 /** The old services give up their sockets first; if the new ones cannot start, the old ones start again. */
 async function apply(views: readonly DnsConfig[]): Promise<void> {
@@ -25,6 +27,8 @@ async function apply(views: readonly DnsConfig[]): Promise<void> {
   const services = views.map((config) => new DnsService(config, log));
   try {
     for (const service of services) await service.start();
+    // The house's own view: an employer that has a view of its own is asked there by the configuration.
+    services[0]?.assign(assigned);
     running = { services, views, text };
   } catch (error) {
     for (const service of services) service.close();
@@ -34,18 +38,18 @@ async function apply(views: readonly DnsConfig[]): Promise<void> {
   }
 }
 
-function send(message: FromService): void {
-  process.send?.(message);
-}
-
-async function onMessage(message: ToService): Promise<void> {
+async function onMessage(message: ToDns): Promise<void> {
   switch (message.kind) {
     case 'configure':
       return configure(message.revision, [message.slice as DnsConfig | readonly DnsConfig[]].flat());
     case 'probe':
-      return send({ kind: 'probed', id: message.id, ...(await probe()) });
+      return tellSupervisor({ kind: 'probed', id: message.id, ...(await probe()) });
     case 'describe':
-      return send({ kind: 'status', id: message.id, status: describe() });
+      return tellSupervisor({ kind: 'status', id: message.id, status: describe() });
+    case 'resolvers':
+      assigned = message.resolvers;
+      running?.services[0]?.assign(assigned);
+      return;
     case 'stop':
       return stop();
   }
@@ -55,9 +59,9 @@ async function onMessage(message: ToService): Promise<void> {
 async function configure(revision: number, views: readonly DnsConfig[]): Promise<void> {
   try {
     await apply(views);
-    send({ kind: 'configured', revision });
+    tellSupervisor({ kind: 'configured', revision });
   } catch (error) {
-    send({ kind: 'refused', revision, problem: `dns: ${sentenceFor(error)}` });
+    tellSupervisor({ kind: 'refused', revision, problem: `dns: ${sentenceFor(error)}` });
   }
 }
 
@@ -98,12 +102,4 @@ const path = configAt < 0 ? undefined : process.argv[configAt + 1];
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
 if (path !== undefined) await standalone(path);
-else {
-  let last = Promise.resolve();
-  // One at a time: a configuration is applied whole before the next message counts.
-  process.on('message', (message: ToService) => {
-    last = last.then(() => onMessage(message));
-  });
-  process.on('disconnect', stop);
-  send({ kind: 'started' });
-}
+else serveSupervisor<ToDns>({ receive: onMessage, stop });

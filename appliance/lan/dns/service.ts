@@ -1,23 +1,21 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { DnsConfig } from '../../config/dns.ts';
 import { parsePrefix } from '../../lib/ip.ts';
+import type { AssignedResolver } from '../../lib/messages.ts';
 import { Clients } from './clients.ts';
 import { Front } from './front.ts';
 import { type LeaseName, parseLeases } from './local/lan-names.ts';
 import { closedWay, parseStatus, type Status, unknownStatus } from './local/why.ts';
 import { type Notified, readNotify } from './notify.ts';
-import type { Served } from './resolve.ts';
-import type { SecondaryConfig } from './secondary/secondary.ts';
 import { monotonic, wallSeconds } from './shell/clock.ts';
 import { ForwardRunner } from './shell/forward-runner.ts';
 import type { Incoming } from './shell/lan-datagrams.ts';
 import { LanSockets } from './shell/lan-sockets.ts';
 import type { Log } from './shell/log.ts';
 import { WatchedJson } from './shell/watched-json.ts';
-import { ZoneRunner } from './shell/zone-runner.ts';
-import { ZoneStore } from './shell/zone-store.ts';
-import { routesOf, secondaryConfigs, tablesOf } from './tables.ts';
-import { type Name, nameToText } from './wire/name.ts';
-import { type Ede, ExtendedError, headerOctets, Opcode } from './wire/numbers.ts';
+import { ZoneSet } from './shell/zone-set.ts';
+import { routesOf, tablesOf } from './tables.ts';
+import { headerOctets, Opcode } from './wire/numbers.ts';
 
 /** Questions under way to outside: enough for a house that wakes up, little enough for its memory. */
 const forwardLimits = { pending: 1000, waiters: 64 } as const;
@@ -27,15 +25,14 @@ const forwardLimits = { pending: 1000, waiters: 64 } as const;
  * change. Another configuration is another service: zones come back from the disk within milliseconds.
  */
 export class DnsService {
-  readonly #log: Log;
   readonly #config: DnsConfig;
   readonly #sockets = new LanSockets({
     admit: (key, now) => this.#clients.admit(key, now),
     ready: (bytes, end, out, now) => this.#front.ready(bytes, end, out, now),
     message: (incoming) => this.#onMessage(incoming),
   });
-  readonly #runners = new Map<Name, ZoneRunner>();
-  readonly #routes: ReturnType<typeof routesOf>;
+  readonly #zones: ZoneSet;
+  #routes: ReturnType<typeof routesOf>;
   readonly #forwarder: ForwardRunner;
   readonly #front: Front;
   readonly #clients: Clients;
@@ -44,12 +41,12 @@ export class DnsService {
   #status: Status = unknownStatus;
 
   constructor(config: DnsConfig, log: Log) {
-    this.#log = log;
     this.#config = config;
+    this.#zones = new ZoneSet(config, log, () => this.#refresh());
     this.#routes = routesOf(config);
     const { octets, staleSeconds } = config.cache;
     const limits = { ...forwardLimits, cacheOctets: octets, staleSeconds };
-    this.#forwarder = new ForwardRunner(limits, () => this.#nudge());
+    this.#forwarder = new ForwardRunner(limits, () => this.#zones.nudge());
     const own = config.listen.map(({ address }) => parsePrefix(`${address}/${address.includes(':') ? 128 : 32}`));
     this.#clients = new Clients([...config.clients.map(parsePrefix), ...own], config.rateLimit);
     this.#front = new Front(this.#forwarder.cache, this.#tables());
@@ -58,14 +55,20 @@ export class DnsService {
   /** Serves from here on. @throws when an address cannot be listened on; then close it. */
   async start(): Promise<void> {
     const config = this.#config;
-    const store = new ZoneStore(config.stateDirectory);
-    secondaryConfigs(config).forEach((each, i) => {
-      this.#runners.set(each.origin, this.#runner(each, config.zones[i]?.source, store));
-    });
+    this.#zones.start();
     this.#refresh();
     this.#watch(config.leasesFile, (value) => this.#onLeases(parseLeases(value)));
     this.#watch(config.statusFile, (value) => this.#onStatus(parseStatus(value)));
     await this.#sockets.listen(config.listen);
+  }
+
+  /** Resolvers that companies have given, in the place of those before. What others have said of their names is forgotten. */
+  assign(resolvers: readonly AssignedResolver[]): void {
+    const routes = routesOf(this.#config, resolvers);
+    if (isDeepStrictEqual(routes, this.#routes)) return;
+    this.#routes = routes;
+    this.#forwarder.cache.clear();
+    this.#refresh();
   }
 
   get listening(): LanSockets['listening'] {
@@ -76,22 +79,18 @@ export class DnsService {
     this.#sockets.close();
     this.#forwarder.close();
     for (const watched of this.#watched) watched.close();
-    for (const runner of this.#runners.values()) runner.stop();
+    this.#zones.stop();
   }
 
   describe(): Record<string, unknown> {
     return {
       listening: this.#sockets.listening,
-      zones: [...this.#runners.values()].map((runner) => runner.describe()),
+      zones: this.#zones.describe(),
       forwarder: this.#forwarder.describe(),
       counters: this.#front.counters,
       leases: this.#leases.length,
       memoryOctets: process.memoryUsage.rss(),
     };
-  }
-
-  #runner(config: SecondaryConfig, source: string | undefined, store: ZoneStore): ZoneRunner {
-    return new ZoneRunner({ config, source, store, log: this.#log, onChange: () => this.#refresh() });
   }
 
   #watch(path: string | undefined, onChange: (value: unknown) => void): void {
@@ -110,12 +109,8 @@ export class DnsService {
     for (const way of ['wan', 'tunnel'] as const) {
       this.#forwarder.event({ kind: 'way', way, closed: closedWay(status, way) });
     }
-    if (opened) this.#nudge();
+    if (opened) this.#zones.nudge();
     this.#refresh();
-  }
-
-  #nudge(): void {
-    for (const runner of this.#runners.values()) runner.event({ kind: 'nudge' });
   }
 
   #refresh(): void {
@@ -123,18 +118,8 @@ export class DnsService {
   }
 
   #tables(): ReturnType<typeof tablesOf> {
-    const secondaries = new Map([...this.#runners].map(([origin, runner]) => [origin, this.#served(runner)]));
     const sources = { routes: this.#routes, leases: this.#leases, status: this.#status };
-    return tablesOf({ config: this.#config, secondaries, ...sources });
-  }
-
-  #served(runner: ZoneRunner): Served {
-    if (!runner.expired) return { zone: runner.zone, stale: undefined };
-    const name = nameToText(runner.config.origin);
-    const text = `${name} has expired: ${runner.problem ?? 'no primary answered'}`;
-    const stale: Ede = { code: ExtendedError.staleAnswer, text };
-    const serve = this.#config.zones.find((zone) => `${zone.name.replace(/\.$/, '')}.` === name)?.serveExpired ?? true;
-    return { zone: serve ? runner.zone : undefined, stale };
+    return tablesOf({ config: this.#config, secondaries: this.#zones.served, ...sources });
   }
 
   #onMessage(incoming: Incoming): void {
@@ -163,13 +148,12 @@ export class DnsService {
   }
 
   #onNotify({ bytes, from, reply }: Incoming): void {
-    const zones = new Map([...this.#runners].map(([origin, runner]) => [origin, runner.config]));
-    const notified: Notified | undefined = readNotify(bytes, from, zones, wallSeconds());
+    const notified: Notified | undefined = readNotify(bytes, from, this.#zones.primaries, wallSeconds());
     if (!notified) return;
     reply(notified.answer);
     const { zone } = notified;
     if (!zone) return;
     const serial = zone.serial === undefined ? {} : { serial: zone.serial };
-    this.#runners.get(zone.origin)?.event({ kind: 'notify', from, ...serial });
+    this.#zones.event(zone.origin, { kind: 'notify', from, ...serial });
   }
 }

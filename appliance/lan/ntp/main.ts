@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { NtpConfig } from '../../config/ntp.ts';
-import type { FromService, ToService } from '../../lib/messages.ts';
+import type { ToService } from '../../lib/messages.ts';
+import { serveSupervisor, tellSupervisor } from '../../lib/supervised.ts';
 import { type Log, NtpService } from './service.ts';
 
 const log: Log = (event, fields = {}) => {
@@ -17,20 +18,20 @@ async function apply(config: NtpConfig): Promise<void> {
   await service.start();
 }
 
-function send(message: FromService): void {
-  process.send?.(message);
-}
-
 async function onMessage(message: ToService): Promise<void> {
   switch (message.kind) {
     case 'configure':
       return configure(message.revision, message.slice as NtpConfig);
     case 'probe': {
       const probed = await running?.service.probe();
-      return send({ kind: 'probed', id: message.id, ...(probed ?? { ok: false, detail: 'not configured yet' }) });
+      return tellSupervisor({
+        kind: 'probed',
+        id: message.id,
+        ...(probed ?? { ok: false, detail: 'not configured yet' }),
+      });
     }
     case 'describe':
-      return send({ kind: 'status', id: message.id, status: await running?.service.status() });
+      return tellSupervisor({ kind: 'status', id: message.id, status: await running?.service.status() });
     case 'stop':
       return stop();
   }
@@ -40,9 +41,13 @@ async function onMessage(message: ToService): Promise<void> {
 async function configure(revision: number, slice: NtpConfig): Promise<void> {
   try {
     await apply(slice);
-    send({ kind: 'configured', revision });
+    tellSupervisor({ kind: 'configured', revision });
   } catch (error) {
-    send({ kind: 'refused', revision, problem: `ntp: ${error instanceof Error ? error.message : String(error)}` });
+    tellSupervisor({
+      kind: 'refused',
+      revision,
+      problem: `ntp: ${error instanceof Error ? error.message : String(error)}`,
+    });
   }
 }
 
@@ -58,11 +63,4 @@ process.on('SIGINT', stop);
 if (path !== undefined) {
   const { ntpConfig } = await import('../../config/ntp.ts');
   await apply(ntpConfig.parse(JSON.parse(readFileSync(path, 'utf8'))));
-} else {
-  let last = Promise.resolve();
-  process.on('message', (message: ToService) => {
-    last = last.then(() => onMessage(message));
-  });
-  process.on('disconnect', stop);
-  send({ kind: 'started' });
-}
+} else serveSupervisor<ToService>({ receive: onMessage, stop });

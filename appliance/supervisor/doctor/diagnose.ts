@@ -217,5 +217,5 @@ function evidence({ wild, router: way, path, tunnel, inside: targets, resolvers,
 
 function tunnelEvidence({ peer, up, failure, natLocal, natRemote, lossPercent }: NonNullable<Facts['tunnel']>): string {
   const nat = natLocal ? 'we are behind a NAT' : natRemote ? 'the portal is behind a NAT' : 'no NAT seen';
-  return `tunnel    ${peer}: ${up ? 'up' : (failure ?? 'connecting')}, ${nat}, ${lossPercent.toFixed(1)} % of ESP lost`;
+  return `tunnel    ${peer}: ${up ? 'up' : (failure ?? 'connecting')}, ${nat}, ${lossPercent.toFixed(1)} % of ESP to us lost`;
 }

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import type { Config } from '../../config/schema.ts';
 import { familyOf } from '../../lib/ip.ts';
+import { ping, wholePacket } from '../ping.ts';
 import { proofTargets } from '../proof.ts';
 import type { Facts, InsideFacts, PathFacts } from './facts.ts';
 
@@ -15,27 +16,8 @@ const patienceSeconds = 1;
 const farthestHop = 8;
 const echoes = 40;
 
-interface PingAnswer {
-  readonly sent: number;
-  readonly received: number;
-  /** Who said by ICMP that it did not arrive, and with what words. */
-  readonly errors: readonly { readonly from: string; readonly said: string }[];
-}
-
-/** `words` as ping takes them. Never throws: no answer is an answer. */
-async function ping(target: string, ...words: string[]): Promise<PingAnswer> {
-  const parameters = ['-n', '-W', `${patienceSeconds}`, ...words, target];
-  const { stdout } = await run('ping', parameters, { timeout: 10_000 }).catch((error: { stdout?: string }) => ({
-    stdout: error.stdout ?? '',
-  }));
-  const totals = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
-  const errors = [...stdout.matchAll(/^From ([0-9a-f.:]+?):? icmp_seq=\d+ (.*)$/gim)];
-  return {
-    sent: Number(totals?.[1] ?? 0),
-    received: Number(totals?.[2] ?? 0),
-    errors: errors.map(([, from = '', said = '']) => ({ from, said })),
-  };
-}
+/** One question waits no longer than the others. */
+const ask = (target: string, ...words: string[]) => ping(target, '-W', `${patienceSeconds}`, ...words);
 
 export async function routerFacts(portal: string): Promise<Facts['router'] & { readonly device: string | null }> {
   try {
@@ -45,7 +27,7 @@ export async function routerFacts(portal: string): Promise<Facts['router'] & { r
     if (route?.type === 'unreachable') return { gateway: null, reachable: false, device: null };
     // A portal on the very link needs no router.
     const gateway = route?.gateway ?? portal;
-    const { received } = await ping(gateway, '-c', '1');
+    const { received } = await ask(gateway, '-c', '1');
     return { gateway, device, reachable: received > 0 || (await isNeighbour(gateway)) };
   } catch {
     return { gateway: null, reachable: false, device: null };
@@ -64,8 +46,8 @@ async function isNeighbour(address: string): Promise<boolean> {
 export async function pathFacts(portal: string, gateway: string | null): Promise<PathFacts> {
   const series = ['-c', `${echoes}`, '-i', '0.05'];
   const [echo, routerEcho, hops, refused, tcp, http, largestEcho] = await Promise.all([
-    ping(portal, ...series),
-    gateway === null ? { sent: 0, received: 0 } : ping(gateway, ...series),
+    ask(portal, ...series),
+    gateway === null ? { sent: 0, received: 0 } : ask(gateway, ...series),
     hopsTo(portal),
     isRefused(portal),
     tcpAnswer(portal),
@@ -77,7 +59,7 @@ export async function pathFacts(portal: string, gateway: string | null): Promise
 
 async function hopsTo(portal: string): Promise<string[]> {
   const distances = Array.from({ length: farthestHop }, (_, index) => `${index + 1}`);
-  const answers = await Promise.all(distances.map((ttl) => ping(portal, '-c', '2', '-i', '0.3', '-t', ttl)));
+  const answers = await Promise.all(distances.map((ttl) => ask(portal, '-c', '2', '-i', '0.3', '-t', ttl)));
   return answers.flatMap(({ errors }) => {
     const exceeded = errors.find(({ said }) => /time to live|hop limit/i.test(said));
     return exceeded ? [exceeded.from] : [];
@@ -137,10 +119,9 @@ async function httpAnswer(portal: string): Promise<string | null> {
 }
 
 async function largestEchoOf(portal: string): Promise<number | null> {
-  const headers = familyOf(portal) === 4 ? 28 : 48;
   const sizes = [1500, 1492, 1460, 1400, 1280, 600];
   const answers = await Promise.all(
-    sizes.map((size) => ping(portal, '-c', '2', '-i', '0.3', '-M', 'do', '-s', `${size - headers}`)),
+    sizes.map((size) => ask(portal, '-c', '2', '-i', '0.3', ...wholePacket(portal, size))),
   );
   return sizes.find((_, index) => (answers[index]?.received ?? 0) > 0) ?? null;
 }
@@ -150,11 +131,10 @@ export async function insideFacts(config: Config): Promise<InsideFacts[]> {
     proofTargets(config).map(async (target): Promise<InsideFacts> => {
       const source = config.tunnel.sourceAddresses.find((address) => familyOf(address) === familyOf(target));
       const from = source ? ['-I', source] : [];
-      const large = config.tunnel.mtu - (familyOf(target) === 4 ? 28 : 48);
       const [small, big] = await Promise.all([
         // A router takes three seconds to say that a host is not there.
-        ping(target, '-c', '5', '-i', '0.9', ...from),
-        ping(target, '-c', '3', '-i', '0.3', '-M', 'do', '-s', `${large}`, ...from),
+        ask(target, '-c', '5', '-i', '0.9', ...from),
+        ask(target, '-c', '3', '-i', '0.3', ...wholePacket(target, config.tunnel.mtu), ...from),
       ]);
       const unreachable = small.errors.find(({ said }) => /unreachable|prohibited|filtered/i.test(said));
       const own = config.tunnel.sourceAddresses;

@@ -21,10 +21,11 @@ class Disk {
   readonly #image: string;
   readonly folder: string;
 
-  constructor(image: string, folder: string) {
-    this.#image = image;
-    this.folder = folder;
-    mkdirSync(folder);
+  /** `path`: where it is mounted; beside it lies the image. */
+  constructor(path: string) {
+    this.#image = `${path}.img`;
+    this.folder = path;
+    mkdirSync(path);
   }
 
   format(megabytes: number): void {
@@ -36,13 +37,30 @@ class Disk {
     run('mount', '-o', 'loop,commit=600', this.#image, this.folder);
   }
 
-  unmount(): void {
-    run('umount', '-l', this.folder);
+  /** Never lazily: a file system that is still in use would go on writing into the image. */
+  async unmount(): Promise<void> {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        run('umount', this.folder);
+        return;
+      } catch (error) {
+        // Children of a server that has just ended.
+        if (tries > 200) throw error;
+      }
+      await new Promise((done) => setTimeout(done, 50));
+    }
   }
 
   /** What would be left if the power went now. */
-  copyTo(other: Disk): void {
+  cut(path: string): Disk {
+    const other = new Disk(path);
     run('cp', '--sparse=always', this.#image, other.#image);
+    return other;
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.#image, { force: true });
   }
 }
 
@@ -110,10 +128,7 @@ const kinds: Readonly<Record<'sqlite' | 'postgres', Kind>> = {
 async function measure(name: 'sqlite' | 'postgres'): Promise<boolean> {
   const { megabytes, open } = kinds[name];
   const folder = mkdtempSync(join(tmpdir(), 'moat-power-'));
-  const [disk, cut] = ['disk', 'cut'].map((each) => new Disk(join(folder, `${each}.img`), join(folder, each))) as [
-    Disk,
-    Disk,
-  ];
+  const disk = new Disk(join(folder, 'disk'));
   // The server of PostgreSQL runs as nobody.
   chmodSync(folder, 0o755);
   disk.format(megabytes);
@@ -135,7 +150,7 @@ async function measure(name: 'sqlite' | 'postgres'): Promise<boolean> {
       const pids = [...new Set(original.pids.flatMap((pid) => [pid, ...childrenOf(pid)]))];
       signalAll(pids, 'SIGSTOP');
       for (const told of writers.acknowledged) acknowledged.add(told);
-      disk.copyTo(cut);
+      const cut = disk.cut(join(folder, `cut-${number}`));
       signalAll(pids, 'SIGCONT');
       await writers.kill();
       wrong.push(...(await examined(cut, open, acknowledged)));
@@ -143,7 +158,7 @@ async function measure(name: 'sqlite' | 'postgres'): Promise<boolean> {
     }
   } finally {
     await original?.close();
-    disk.unmount();
+    await disk.unmount();
     rmSync(folder, { recursive: true, force: true });
   }
   const verdict = wrong.length === 0 ? 'ok  ' : 'FAIL';
@@ -166,7 +181,8 @@ async function examined(cut: Disk, open: Kind['open'], acknowledged: ReadonlySet
       await server.close();
     }
   } finally {
-    cut.unmount();
+    await cut.unmount();
+    cut.remove();
   }
 }
 

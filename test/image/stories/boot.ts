@@ -2,23 +2,26 @@
 import assert from 'node:assert/strict';
 import type { Box } from '../box.ts';
 import type { Ground } from '../ground.ts';
-import { lanServices, readFromSofa } from '../office.ts';
+import { lanServices, readFromSofa, serveSofa } from '../office.ts';
 import type { Firmware } from '../qemu.ts';
 import { lan } from '../street.ts';
 
 const mostMemoryMib = 350;
 
 export async function bootsBy(ground: Ground, firmware: Firmware): Promise<string> {
-  const disk = await ground.newDisk(`boot-${firmware}`, lanServices());
+  // Once by the box's own networkd, once by the client that the supervisor starts.
+  const wild = firmware === 'bios' ? 'kept' : 'dhcp';
+  const disk = await ground.newDisk(`boot-${firmware}`, lanServices(wild));
   const { box, publicKey } = await ground.firstStart(disk, `boot-${firmware}`, { firmware });
   const { at, processorSeconds } = await box.works();
+  const sofa = await serveSofa(ground.street);
   await readFromSofa(ground.street);
   assert.equal((await disk.getFile('public-key.txt')).trim(), publicKey, 'the key is on the FAT partition');
   const inside = firmware === 'bios' ? await looksRight(box) : '';
   await box.shell('sync');
   await box.cut();
   ground.season(disk, publicKey);
-  return `tunnel and page on the sofa; up at ${at} s of the box's clock and ${processorSeconds} s of processor${inside}`;
+  return `tunnel, and on the sofa the page, an address (${sofa}), a name and the time; up at ${at} s of the box's clock and ${processorSeconds} s of processor${inside}`;
 }
 
 async function looksRight(box: Box): Promise<string> {
@@ -54,12 +57,12 @@ const monthSeconds = 30 * 86_400;
 /** Octets to the disk while nothing happens, made into a month. What is written every ten minutes may be missed. */
 async function writesAtRest(box: Box): Promise<string> {
   const sectors = "awk '{print $7}' /sys/block/vda/stat";
-  const [before = 0, after = 0] = (await box.shell(`sync; sleep 10; ${sectors}; sleep ${restSeconds}; ${sectors}`, 300))
-    .trim()
-    .split('\n')
-    .map(Number);
-  const month = Math.round((((after - before) * 512) / restSeconds / 1_000_000) * monthSeconds);
-  return `${after - before} sectors written in ${restSeconds} s at rest (${month} MB a month)`;
+  const changed = 'find /var -xdev -type f -newer /run/rest';
+  const rest = `sync; sleep 10; touch /run/rest; ${sectors}; sleep ${restSeconds}; ${sectors}; ${changed}`;
+  const [before = '0', after = '0', ...files] = (await box.shell(rest, 300)).trim().split('\n');
+  const written = Number(after) - Number(before);
+  const month = Math.round(((written * 512) / restSeconds / 1_000_000) * monthSeconds);
+  return `${written} sectors written in ${restSeconds} s at rest (${month} MB a month): ${files.join(' ') || 'no file'}`;
 }
 
 /** `protocol where port`, as rootfs/README.md lists them: where is a device, an address, or everywhere. */

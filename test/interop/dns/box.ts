@@ -83,6 +83,10 @@ export interface BoxStatus {
     readonly records?: number;
     readonly problem?: string;
     readonly transfers: { readonly whole: number; readonly incremental: number };
+    /** Of a member: the catalog that lists it. */
+    readonly catalog?: string;
+    /** Of a catalog: what it lists that it may not bring. */
+    readonly refused?: readonly string[];
   }[];
   readonly counters: Readonly<Record<string, number>>;
 }

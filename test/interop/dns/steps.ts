@@ -4,6 +4,7 @@ import type { DnsConfigInput } from '../../../appliance/config/dns.ts';
 import { sleep } from '../../lab/processes.ts';
 import type { Measured, RingStep } from '../ring.ts';
 import { Box } from './box.ts';
+import { catalogZones } from './catalog.ts';
 import { type Dug, dig, digAll } from './dig.ts';
 import { key, type PrimaryName, type RunningPrimary, startPrimary, zoneName } from './primaries.ts';
 import { signedZones } from './signed.ts';
@@ -267,6 +268,10 @@ async function signed(world: World): Promise<string> {
   return signedZones(world, boxConfig(world));
 }
 
+async function catalog(world: World): Promise<string> {
+  return catalogZones(world, boxConfig(world));
+}
+
 /** In a box of its own, at rest with one zone from the disk. The pages of node's own file are shared by all processes. */
 async function memory(world: World): Promise<Measured> {
   await box().stop();
@@ -290,6 +295,7 @@ export function stepsIn(world: () => World): readonly RingStep[] {
     step('equal', compareAll, ['axfr']),
     step('notify-ixfr', editAll, ['axfr']),
     step('signed', signed, ['axfr']),
+    step('catalog', catalog),
     step('wrong-tsig', wrongKey, ['axfr']),
     step('primaries-gone', primariesGone, ['notify-ixfr']),
     step('lan-names', lanNames, ['axfr']),

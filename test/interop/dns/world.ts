@@ -10,6 +10,8 @@ export const addresses = {
   knot: '10.9.0.3',
   /** A second BIND, whose zones are signed. */
   signer: '10.9.0.4',
+  /** A second Knot, which makes a catalog of its zones. */
+  cataloger: '10.9.0.5',
   dnsmasq: '192.168.77.2',
   box: '192.168.77.1',
   pc: '192.168.77.50',
@@ -54,10 +56,11 @@ export class World {
       await must(['ip', 'netns', 'add', this.namespace(host)]);
       await this.ip(host, 'link set lo up');
     }
-    const { bind, nsd, knot, signer, dnsmasq, box, pc } = addresses;
+    const { bind, nsd, knot, signer, cataloger, dnsmasq, box, pc } = addresses;
     await this.#cable('corp', 'home', 'wan');
     await this.#cable('home', 'pc', 'lan');
-    for (const address of [bind, nsd, knot, signer]) await this.ip('corp', `address add ${address}/24 dev wan`);
+    for (const address of [bind, nsd, knot, signer, cataloger])
+      await this.ip('corp', `address add ${address}/24 dev wan`);
     await this.ip('home', 'address add 10.9.0.254/24 dev wan');
     for (const address of [box, dnsmasq]) await this.ip('home', `address add ${address}/24 dev lan`);
     await this.ip('pc', `address add ${pc}/24 dev lan`);

@@ -1,7 +1,7 @@
 /** What is played against each strongSwan, in each role. A case is a name, the setup that it needs, and what happens in it. */
 import { algorithmCases } from './algorithms.ts';
 import type { Bench, Role, Setup } from './bench.ts';
-import { givenCases, severalCases, takenCases } from './given.ts';
+import { givenCases, severalCases, takenCases, ticketCases } from './given.ts';
 import { childlessCases, deleteCases, rekeyCases } from './life.ts';
 import { fragmentCases, moveCases, restartCases } from './path.ts';
 import { certificateCases, ppkCases } from './proofs.ts';
@@ -30,6 +30,7 @@ export function casesFor(version: Version, role: Role): Case[] {
     ...takenCases,
     ...givenCases,
     ...severalCases,
+    ...ticketCases,
     ...deleteCases,
     ...redirectCases,
     ...moveCases,

@@ -1,11 +1,13 @@
 /** The operators' page in a real Chromium: keyboard, phone, dark and light, and a name that would like to be a program. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { addRecord, setRecord } from '../../../provisioning/facts/fleet.ts';
 import { addOperator, type NewOperator } from '../../../provisioning/operator-api/operators.ts';
+import { smallDisk } from '../../../provisioning/testing/disk.ts';
 import { codeNow } from '../../../provisioning/testing/operator.ts';
 import { startTestPortal, type TestPortal } from '../../../provisioning/testing/portal.ts';
 
@@ -139,10 +141,94 @@ test('a name is shown, never run; a refusal stands at its field', async () => {
   await context.close();
 });
 
+test('a passkey is made, logs in without password and code, and is removed', async () => {
+  const { page, context, bad } = await open();
+  const named = `https://localhost:${portal.operatorPort}/`;
+  await page.goto(named);
+  const devtools = await context.newCDPSession(page);
+  await devtools.send('WebAuthn.enable');
+  const abilities = { hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+  const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'internal', automaticPresenceSimulation: true, ...abilities },
+  });
+  await logIn(page);
+  await page.goto(`${named}#/account`);
+  await page.getByLabel(/^Name of a new passkey/).fill('this laptop');
+  await page.keyboard.press('Enter');
+  await page.getByRole('cell', { name: 'this laptop', exact: true }).waitFor();
+  await picture(page, 'account');
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await page.getByRole('heading', { name: 'Account' }).waitFor();
+  assert.deepEqual(bad, []);
+  await page.getByRole('button', { name: 'Remove this laptop' }).click();
+  await page.getByRole('cell', { name: 'this laptop', exact: true }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await page.getByText('This passkey opens nothing here.').waitFor();
+  // An authenticator that cannot tell who holds it makes none.
+  await devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
+  await page.getByRole('button', { name: 'Use a passkey' }).click();
+  await page.getByText('The browser gave no passkey: cancelled, or too late.').waitFor();
+  await context.close();
+});
+
+test('an owner adds an operator, who logs in with what is shown and cannot do what an owner can', async () => {
+  const { page, context, bad } = await open();
+  await logIn(page);
+  await page.goto(`https://127.0.0.1:${portal.operatorPort}/#/account`);
+  await page.getByLabel('Name of a new operator').fill('vic');
+  await page.getByRole('button', { name: 'Add an operator' }).click();
+  await page.getByText('For vic. Both are shown only now.').waitFor();
+  const [password = '', otpauth = ''] = await page.locator('.token').allTextContents();
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByLabel('Name').fill('vic');
+  await page.getByLabel('Password').fill(password);
+  const secret = new URL(otpauth).searchParams.get('secret') ?? '';
+  await page.getByLabel('Code').fill(codeNow(secret, Date.now()));
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('vic (viewer)').waitFor();
+  await page.getByRole('heading', { name: 'Passkeys' }).waitFor();
+  assert.equal(await page.getByRole('heading', { name: 'Operators' }).count(), 0);
+  assert.deepEqual(bad, []);
+  await context.close();
+});
+
+test('a new box has its own image, saved by the browser with the token in it', async () => {
+  const images = join(portal.folder, 'images');
+  mkdirSync(images);
+  writeFileSync(join(images, 'moat-1.0.0-pc.img'), smallDisk());
+  const { page, context, bad } = await open();
+  await logIn(page);
+  await page.goto(`https://127.0.0.1:${portal.operatorPort}/#/add`);
+  await page.getByLabel(/^Customer/).fill('Miller');
+  await page.getByLabel(/^Name of the box/).fill('miller-image');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Make the change' }).click();
+  const saving = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Image for this box' }).click();
+  const saved = await saving;
+  assert.equal(saved.suggestedFilename(), 'moat-1.0.0-pc-miller-image.img.gz');
+  const token = (await page.locator('#token').textContent())?.replace('moat enroll ', '') ?? '?';
+  assert.ok(gunzipSync(readFileSync(await saved.path())).includes(`${token}\n`));
+  assert.deepEqual(bad, []);
+  await context.close();
+});
+
 test('on a phone, in the dark: nothing leaves the screen, everything can be reached', async () => {
   const { page, context, bad } = await open({ width: 360, scheme: 'dark' });
   await logIn(page);
-  for (const view of ['fleet', 'device/miller-1', 'add', 'import', 'records/pool', 'history', 'revision/2', 'events']) {
+  for (const view of [
+    'fleet',
+    'device/miller-1',
+    'add',
+    'import',
+    'records/pool',
+    'history',
+    'revision/2',
+    'events',
+    'account',
+  ]) {
     await page.goto(`https://127.0.0.1:${portal.operatorPort}/#/${view}`);
     await page.locator('main h1').waitFor();
     await page.waitForTimeout(150);

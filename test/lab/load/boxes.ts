@@ -22,6 +22,12 @@ export function publicKeyOf(seed: Uint8Array): Uint8Array {
   return new Uint8Array(createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32));
 }
 
+/** A key file as `identity.privateKeyFile` names it. */
+export function pemOf(seed: Uint8Array): string {
+  const der = Buffer.from(concat(pkcs8, seed)).toString('base64');
+  return `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`;
+}
+
 /** The portal as box `number` has it configured. */
 export function portalOf(box: number, mlkem: boolean): Peer {
   const additionalKeyExchanges = [mlkem ? 'mlkem768' : 'none'] as const;

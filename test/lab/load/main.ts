@@ -5,14 +5,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createIkeEndpoint } from '../../../appliance/ike/endpoint.ts';
-import { concat, fromHex, hex } from '../../../appliance/lib/bytes.ts';
 import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
 import { sleep } from '../processes.ts';
-import { build } from '../programs.ts';
 import { cleanUpOnSignals } from '../signals.ts';
 import { World } from '../world.ts';
-import { corpNetwork, nameOf, networkOf, portalId, portalOf, publicKeyOf, seedOf } from './boxes.ts';
+import { corpNetwork, nameOf, networkOf, pemOf, portalId, publicKeyOf, seedOf } from './boxes.ts';
+import { startBox, underFlood } from './flooded.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,22 +25,20 @@ const atOnce = Number(values['at-once']);
 const floodPerSecond = Number(values.flood);
 /** Of boxes that connect, one after the other, while the flood lasts. */
 const knownBoxes = 20;
-const floodSeconds = 20;
 const ticksPerSecond = 100;
 
 const callersScript = join(import.meta.dirname, 'callers.ts');
 
 function portalConfig(lab: World): MoatConfig {
   const privateKeyFile = join(lab.temporary, 'portal.key');
-  const der = Buffer.from(concat(fromHex('302e020100300506032b657004220420'), seedOf(portalId))).toString('base64');
-  writeFileSync(privateKeyFile, `-----BEGIN PRIVATE KEY-----\n${der}\n-----END PRIVATE KEY-----\n`, { mode: 0o600 });
+  writeFileSync(privateKeyFile, pemOf(seedOf(portalId)), { mode: 0o600 });
   const additionalKeyExchanges = ['mlkem768', 'none'];
   return {
     role: 'portal',
     name: 'portal',
     identity: { id: portalId, privateKeyFile },
     tunnel: { networks: [corpNetwork], sourceAddresses: ['10.1.0.1'] },
-    peers: Array.from({ length: homes + knownBoxes }, (_, box) => ({
+    peers: Array.from({ length: homes + knownBoxes + 1 }, (_, box) => ({
       name: nameOf(box),
       id: nameOf(box),
       networks: [networkOf(box)],
@@ -96,44 +92,21 @@ function usageOf(pid: number): Usage {
   };
 }
 
-/** A request as a box would send it, and where its nonce begins. */
-function floodRequest(): { bytes: string; nonceOffset: number } {
-  const endpoint = createIkeEndpoint({
-    cookieThreshold: 1,
-    halfOpenLimit: 1,
-    natTraversalPort: 4500,
-    timeOfDay: () => 0,
-  });
-  endpoint.setPeer(portalOf(0, false));
-  const nonce = 0xc5;
-  const random = (length: number) => new Uint8Array(length).fill(nonce);
-  const path = { local: { address: '192.0.2.1', port: 500 }, remote: { address: '192.0.2.2', port: 500 } };
-  const [effect] = endpoint.step({ kind: 'initiate', peer: nameOf(0), path }, { now: 0, random });
-  if (effect?.kind !== 'send') throw new Error('no request');
-  const text = hex(effect.bytes);
-  // Behind the SPI of the header: 32 octets of chance in a row.
-  return { bytes: text, nonceOffset: text.indexOf('c5'.repeat(32), 56) / 2 };
-}
-
-async function underFlood(lab: World, pid: number): Promise<void> {
-  const { bytes, nonceOffset } = floodRequest();
-  await lab.internet.ip('route add blackhole 100.64.0.0/10');
-  const before = usageOf(pid);
-  const words = [lab.addresses.portal.v4, '500', bytes, nonceOffset, floodPerSecond, floodSeconds].map(String);
-  const flood = lab.internet.start('initflood', [await build('initflood'), ...words]);
-  const flooded = flood.line(/sent/, 120_000);
-  await sleep(2000);
+/** Boxes that have not called before, one after the other. */
+async function connectKnown(lab: World, pid: number): Promise<string> {
+  const [before, began] = [usageOf(pid), performance.now()];
   const called = await call(lab, homes, knownBoxes, 1);
-  const { sent, seconds } = JSON.parse(await flooded) as { sent: number; seconds: number };
-  const cores = (usageOf(pid).cpuSeconds - before.cpuSeconds) / seconds;
-  console.log(
-    `under ${(sent / seconds).toFixed(0)} spoofed INITs/s: ${knownBoxes} known boxes connect one after the other, median ${(called.median * 1000).toFixed(0)} ms, longest ${(called.longest * 1000).toFixed(0)} ms, ${called.retransmitted} retransmissions, ${called.failures} failures; the tunnel takes ${cores.toFixed(2)} cores`,
-  );
+  const cores = ((usageOf(pid).cpuSeconds - before.cpuSeconds) * 1000) / (performance.now() - began);
+  const [median, longest] = [called.median, called.longest].map((seconds) => (seconds * 1000).toFixed(0));
+  return `${knownBoxes} known boxes connect one after the other, median ${median} ms, longest ${longest} ms, ${called.retransmitted} retransmissions, ${called.failures} failures; the tunnel takes ${cores.toFixed(2)} cores`;
 }
 
 async function main(lab: World): Promise<void> {
   await buildAddon();
-  const moat = await Moat.start(lab.portal, { config: portalConfig(lab) });
+  const measures = join(lab.temporary, 'measures.json');
+  const watched = join(import.meta.dirname, 'watched.ts');
+  const spoil = `export NODE_OPTIONS="--import=${watched}" MOAT_LOAD_MEASURES=${measures}`;
+  const moat = await Moat.start(lab.portal, { config: portalConfig(lab), spoil });
   const pid = await tunnelOf(moat);
   const before = usageOf(pid);
   console.log(`${homes} boxes configured: ${before.residentMb.toFixed(0)} MB resident`);
@@ -153,12 +126,17 @@ async function main(lab: World): Promise<void> {
     );
     console.log(`status: ${said}, after ${(performance.now() - began).toFixed(0)} ms`);
   }
-  if (floodPerSecond > 0) await underFlood(lab, pid);
+  if (floodPerSecond > 0) {
+    const box = await startBox(lab, homes + knownBoxes);
+    const connect = () => connectKnown(lab, pid);
+    await underFlood(lab, { portal: moat, box, measures, perSecond: floodPerSecond, connect });
+    await box.stop();
+  }
   await moat.stop();
 }
 
 cleanUpOnSignals();
-const lab = await World.up({ name: 'load' });
+const lab = await World.up({ name: 'load', homes: 1 });
 try {
   await main(lab);
 } finally {

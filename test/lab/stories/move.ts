@@ -47,6 +47,7 @@ export const story: Story = {
           crowded.push(new Crowd(lab.host(`home-${real + 1 + index}`), those, token));
         }
         await followed(crowded, 'west');
+        await settled(crowded);
         for (const moat of moats) await moat.up(60_000);
         return formatMs(performance.now() - began);
       });
@@ -71,8 +72,10 @@ export const story: Story = {
           apiKey,
         );
         await followed(crowded, 'east');
+        const there = formatMs(performance.now() - began);
+        await settled(crowded);
         await east.tunnel.until('with all its real boxes', upCount(real), patienceMs);
-        return formatMs(performance.now() - began);
+        return `there after ${there}, the old one forgotten after ${formatMs(performance.now() - began)}`;
       });
       await step('the real ones are back on the tunnel, at the new portal', async () => {
         for (const moat of moats) {
@@ -143,15 +146,19 @@ class Crowd {
   }
 }
 
-async function followed(crowded: readonly Crowd[], portal: string): Promise<void> {
+function followed(crowded: readonly Crowd[], portal: string): Promise<void> {
+  return until(crowded, `follow ${portal}`, ({ following }) => following[portal] === crowd);
+}
+
+function settled(crowded: readonly Crowd[]): Promise<void> {
+  return until(crowded, 'have forgotten every other portal', (count) => count.settled === crowd);
+}
+
+async function until(crowded: readonly Crowd[], what: string, holds: (count: SimCount) => boolean): Promise<void> {
   const began = performance.now();
-  const there = () => crowded.every(({ last }) => last.following[portal] === crowd && last.settled === crowd);
-  while (!there()) {
-    expect(
-      performance.now() - began < patienceMs,
-      `all follow ${portal}`,
-      crowded.map(({ last }) => last),
-    );
+  while (!crowded.every(({ last }) => holds(last))) {
+    const counts = crowded.map(({ last }) => last);
+    expect(performance.now() - began < patienceMs, `all ${what}`, counts);
     await sleep(200);
   }
 }

@@ -5,6 +5,7 @@ import { formatMs } from '../measures.ts';
 import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
 import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
 import { sleep } from '../processes.ts';
+import { expectSilence } from '../silence.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';
@@ -26,6 +27,10 @@ export const story: Story = {
     const router = lab.host('home-router');
     let server = await dhcpServer(router, 50);
     const home = await byDhcp(step, lab, base);
+    for (const target of await wanAddresses(lab))
+      await step(`the client listens, and nothing answers to a scan of ${target}`, () =>
+        expectSilence(router, 'lan', target.replace(/\/.*/, '')),
+      );
     await killed(step, lab, home);
     await step('the router gives another address: noticed within a second, and the tunnel is up again', async () => {
       await server.stop();
@@ -46,6 +51,9 @@ export const story: Story = {
       expect(fixed.every((each) => shown.includes(each)) && shown.length === 2, fixed.join(' '), shown);
       return shown.join(' ');
     });
+    await step('static: all TCP ports and common UDP ports from the wild side: silence', () =>
+      expectSilence(router, 'lan', moatHome.v4),
+    );
     await shortQueue(step, lab, home, base);
     await pppoe(step, lab, home, base);
   },

@@ -7,8 +7,16 @@ import { signMessage, type TsigKey, TsigVerifier } from '../wire/tsig.ts';
 import { MessageWriter } from '../wire/writer.ts';
 import { findSet } from '../zone/packed.ts';
 import { nodeAt, type Zone } from '../zone/zone.ts';
-import type { Asking, RequestType } from './secondary.ts';
-import { stepTransfer, type TransferContext } from './transfer.ts';
+import { stepTransfer, type TransferContext, type TransferState } from './transfer.ts';
+
+export type RequestType = 'SOA' | 'IXFR' | 'AXFR';
+
+export interface Asking {
+  readonly request: RequestType;
+  readonly id: number;
+  readonly verifier: TsigVerifier | undefined;
+  readonly transfer: TransferState;
+}
 
 interface Request {
   readonly origin: Name;

@@ -1,10 +1,9 @@
 import type { Env } from '../../../lib/env.ts';
 import type { Name } from '../wire/name.ts';
 import { serialAfter } from '../wire/rdata.ts';
-import type { TsigKey, TsigVerifier } from '../wire/tsig.ts';
+import type { TsigKey } from '../wire/tsig.ts';
 import type { Zone } from '../zone/zone.ts';
-import { type Reply, readReply, writeRequest } from './exchange.ts';
-import type { TransferState } from './transfer.ts';
+import { type Asking, type Reply, type RequestType, readReply, writeRequest } from './exchange.ts';
 
 /**
  * Theory of operation. One machine per zone (RFC 1034 4.3.5). It is idle until its refresh or retry time, a NOTIFY or
@@ -40,15 +39,6 @@ export interface Held {
   readonly refreshedAt: number;
   readonly savedAt: number;
   readonly expired: boolean;
-}
-
-export type RequestType = 'SOA' | 'IXFR' | 'AXFR';
-
-export interface Asking {
-  readonly request: RequestType;
-  readonly id: number;
-  readonly verifier: TsigVerifier | undefined;
-  readonly transfer: TransferState;
 }
 
 interface Trying {

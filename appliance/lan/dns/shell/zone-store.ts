@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { readFileSync, rmSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DecodeError } from '../../../lib/bytes.ts';
 import { type Name, nameToText } from '../wire/name.ts';
@@ -35,10 +35,20 @@ export class ZoneStore {
   /** Saves of one zone follow each other. @throws what the disk says; the file from before is still good then. */
   save(stored: StoredZone): Promise<void> {
     const { origin } = stored.zone;
+    return this.#next(origin, () => this.#write(this.#path(origin), encodeZoneFile(stored)));
+  }
+
+  /** The zone is nobody's any more: not to be found from here on, nor after a save that is still under way. @throws what the disk says. */
+  async forget(origin: Name): Promise<void> {
+    rmSync(this.#path(origin), { force: true });
+    await this.#next(origin, () => rm(this.#path(origin), { force: true }));
+  }
+
+  #next(origin: Name, work: () => Promise<void>): Promise<void> {
     const before = this.#writing.get(origin) ?? Promise.resolve();
-    const writing = before.catch(() => {}).then(() => this.#write(this.#path(origin), encodeZoneFile(stored)));
-    this.#writing.set(origin, writing);
-    return writing;
+    const working = before.catch(() => {}).then(work);
+    this.#writing.set(origin, working);
+    return working;
   }
 
   async #write(path: string, octets: Buffer): Promise<void> {

@@ -1,0 +1,68 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/schema.ts';
+import { applyNetwork, clearNetwork, networkPlan } from '../host/network.ts';
+import type { Assignment } from '../ike/api.ts';
+import type { FromService } from '../lib/messages.ts';
+import { AssignedAddresses } from './assigned.ts';
+
+/** What this host knows of the networks behind the tunnel: routes, the addresses that gateways have given, and their resolvers. */
+export class InnerNetwork {
+  readonly #log: Logger;
+  readonly #tell: (message: FromService) => void;
+  readonly #assigned = new AssignedAddresses();
+  #config: Config;
+  #problem: string | null = null;
+
+  constructor(config: Config, log: Logger, tell: (message: FromService) => void) {
+    this.#config = config;
+    this.#log = log;
+    this.#tell = tell;
+  }
+
+  /** A sentence: why it could not be applied. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  configure(config: Config): void {
+    this.#config = config;
+  }
+
+  async apply(): Promise<void> {
+    try {
+      await applyNetwork(networkPlan(this.#assigned.within(this.#config)));
+      this.#problem = null;
+    } catch (error) {
+      this.#problem = (error as Error).message;
+      this.#log.error({ problem: this.#problem }, 'networkNotApplied');
+    }
+  }
+
+  async take(peer: string, assignment: Assignment): Promise<void> {
+    try {
+      await this.#assigned.take(peer, assignment, this.#config.tunnel.interface);
+      await this.apply();
+      // Only now: they are asked from the address that was given.
+      this.tellResolvers();
+    } catch (error) {
+      this.#log.error({ peer, problem: (error as Error).message }, 'addressesNotTaken');
+    }
+  }
+
+  giveBack(peer: string): void {
+    if (!this.#assigned.has(peer)) return;
+    void this.#assigned.giveBack(peer, this.#config.tunnel.interface);
+    this.tellResolvers();
+  }
+
+  /** To the DNS service, by the supervisor. */
+  tellResolvers(): void {
+    this.#tell({ kind: 'resolvers', resolvers: this.#assigned.resolvers() });
+  }
+
+  async clear(): Promise<void> {
+    await clearNetwork(this.#config.tunnel.interface).catch((error: Error) => {
+      this.#log.warn({ problem: error.message }, 'networkNotCleared');
+    });
+  }
+}
