@@ -80,6 +80,8 @@ program
   .description('all of RESULTS.md, half an hour; begun again it goes on where it was ended')
   .option('--folder <folder>', 'where its measurements are kept; .runs/bench when not given')
   .option('--out <folder>', 'where RESULTS.md goes; test/bench when not given')
+  .option('--short', 'fewer rounds: below twenty minutes', false)
+  .option('--only <word...>', 'subjects whose key begins with a word')
   .action((options: EverythingOptions) => everything(options));
 program
   .command('report')
