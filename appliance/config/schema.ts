@@ -121,7 +121,7 @@ const peer = z
         addresses: z.array(address).max(2).default([]),
         dns: z.array(address).max(8).default([]),
         domains: z
-          .array(z.string().regex(/^[a-z0-9_](?:[a-z0-9_-]{0,62}\.?)*$/i))
+          .array(z.string().regex(/^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?=.)|\.?$))+$/i))
           .max(64)
           .default([]),
       })

@@ -3,6 +3,7 @@ import { familyOf, formatIp, lastAddress, parseIp } from '../../lib/ip.ts';
 import type { Selector } from '../../lib/net.ts';
 import type { Assignment, Peer } from '../api.ts';
 import { type Attribute, attributeTypes, type Configuration, configurationKinds } from '../wire/configuration.ts';
+import { isDomainName } from '../wire/domain-name.ts';
 import { find, type Payload } from '../wire/payloads.ts';
 
 /* The configuration payload of IKE_AUTH, RFC 7296 2.19: addresses and DNS for a client; RFC 8598: domains that belong to that DNS. */
@@ -56,20 +57,8 @@ function addressOctets(address: string): Uint8Array {
   return octets.length === 4 ? octets : concat(octets, Uint8Array.of(128));
 }
 
-const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 /** Nobody's gateway gives more; what is behind is not taken. */
 const most = { addresses: 1, dns: 8, domains: 64 } as const;
-
-/** Label by label: a pattern for the whole name would be tried in more ways than there are atoms. */
-function isDomain(text: string): boolean {
-  return (
-    text.length <= 253 &&
-    text
-      .replace(/\.$/, '')
-      .split('.')
-      .every((each) => label.test(each))
-  );
-}
 
 /** What the gateway gives; null when it gives nothing. What was not asked for is not taken. */
 export function assignmentIn({ requests = [] }: Peer, payloads: readonly Payload[]): Assignment | null {
@@ -85,7 +74,7 @@ export function assignmentIn({ requests = [] }: Peer, payloads: readonly Payload
         .map(({ value }) => formatIp(value.subarray(0, length)));
     });
   const domains = given(attributeTypes.INTERNAL_DNS_DOMAIN).map(({ value }) => Buffer.from(value).toString('latin1'));
-  return { addresses: of('address'), dns: of('dns'), domains: domains.filter(isDomain).slice(0, most.domains) };
+  return { addresses: of('address'), dns: of('dns'), domains: domains.filter(isDomainName).slice(0, most.domains) };
 }
 
 /** The selectors of assigned addresses, one each. */

@@ -27,6 +27,9 @@ test('other types, lengths that do not fit and names that are none are refused',
     '0300',
     '03022e2e',
     '030120',
+    // 255 octets that are nearly a name: tried in all ways it would take years.
+    `03ff${'61'.repeat(254)}21`,
+    `0328${'61'.repeat(39)}21`,
   ]) {
     assert.throws(() => decodeRedirect(fromHex(text)), DecodeError, text);
   }

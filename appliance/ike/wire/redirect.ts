@@ -1,5 +1,6 @@
 import { DecodeError, Reader, Writer } from '../../lib/bytes.ts';
 import { formatIp, parseIp } from '../../lib/ip.ts';
+import { isDomainName } from './domain-name.ts';
 
 /*
  * The data of REDIRECT and REDIRECTED_FROM, RFC 5685 6; only a REDIRECT in IKE_SA_INIT has the initiator's nonce behind it.
@@ -19,7 +20,6 @@ const lengths = new Map<number, number>([
   [types.ipv4, 4],
   [types.ipv6, 16],
 ]);
-const hostName = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]{0,62}\.?)*$/i;
 
 /** @throws {DecodeError} */
 export function decodeRedirect(data: Uint8Array): Redirect {
@@ -29,7 +29,7 @@ export function decodeRedirect(data: Uint8Array): Redirect {
   const nonce = reader.rest();
   if (type === types.fqdn) {
     const gateway = Buffer.from(identity).toString('latin1');
-    if (!hostName.test(gateway)) throw new DecodeError('a redirect to no name of a host');
+    if (!isDomainName(gateway)) throw new DecodeError('a redirect to no name of a host');
     return { gateway, nonce };
   }
   if (lengths.get(type) !== identity.length)
