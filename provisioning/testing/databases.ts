@@ -13,8 +13,11 @@ function sharedServer(): Promise<PostgresServer> {
   return server;
 }
 
+const folders: string[] = [];
+
 // Top level, so that it runs after every test of the file.
 after(async () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   const started = await server;
   if (!started) return;
   await started.stop();
@@ -23,7 +26,9 @@ after(async () => {
 
 export async function newDatabaseAddress(kind: DatabaseKind): Promise<string> {
   if (kind === 'postgres') return (await sharedServer()).createDatabase();
-  return `sqlite:${join(mkdtempSync(join(tmpdir(), 'moat-sqlite-')), 'moat.db')}`;
+  const folder = mkdtempSync(join(tmpdir(), 'moat-sqlite-'));
+  folders.push(folder);
+  return `sqlite:${join(folder, 'moat.db')}`;
 }
 
 /** A PostgreSQL costs seconds and a Debian package: `npm test` asks for it, `npm run check` does without. */
@@ -40,7 +45,6 @@ export function onBoth(name: string, body: (database: Database, address: string)
         await body(database, address);
       } finally {
         await database.close();
-        if (kind === 'sqlite') rmSync(join(database.address, '..'), { recursive: true, force: true });
       }
     });
   }
