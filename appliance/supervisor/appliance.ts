@@ -49,6 +49,8 @@ export class Appliance implements Managed {
   #hostProblem: string | null = null;
   #before: Fingerprint = new Map();
   #monitor: NetworkMonitor | null = null;
+  /** The network outside as the tunnel's service knows it; null while it has no configuration. */
+  #told: string | null = null;
   #whyTimer: NodeJS.Timeout | undefined;
   readonly #lights = new Lights();
   readonly #hardware = new Hardware();
@@ -211,6 +213,7 @@ export class Appliance implements Managed {
     this.#loaded = loaded;
     await this.#host.apply(loaded.config);
     this.#hostProblem = null;
+    this.#tellTunnel(loaded);
     await this.#services.apply(loaded);
     // Keys made after the change prove that both ends still speak to each other.
     if (role === 'home') this.#services.runner('tunnel')?.send({ kind: 'rekey', what: 'child', peer: null });
@@ -237,20 +240,27 @@ export class Appliance implements Managed {
     if (!this.#loaded) return;
     const before = this.#hostProblem;
     try {
-      const seen = this.#host.outside(this.#loaded.config);
       await this.#host.look(this.#loaded.config);
       // The tunnel first: its packets go astray until it knows.
-      if (seen !== this.#host.outside(this.#loaded.config)) {
-        this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
-        this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
-        void this.#look();
-      }
+      this.#tellTunnel(this.#loaded);
       await this.#host.apply(this.#loaded.config);
+      this.#tellTunnel(this.#loaded);
       this.#hostProblem = null;
     } catch (error) {
       this.#hostProblem = `${(error as Error).message}.`;
       if (before !== this.#hostProblem) this.#log.error({ problem: this.#hostProblem }, 'hostNotApplied');
     }
+  }
+
+  /** By what it was told last, not by what was seen last: others look too, and a change that came between two looks of theirs was nobody's. */
+  #tellTunnel({ config }: LoadedConfig): void {
+    const before = this.#told;
+    this.#told = this.#host.outside(config);
+    // Its first configuration finds it looking for itself.
+    if (before === null || before === this.#told) return;
+    this.#log.info({ problems: this.#host.view?.problems }, 'networkChanged');
+    this.#services.runner('tunnel')?.send({ kind: 'networkChanged' });
+    void this.#look();
   }
 
   /** Lines of services are JSON already; what is not (the last words of a crash) is made so. */

@@ -1,5 +1,6 @@
 /** What happens to the way between the ends, and to the ends themselves. */
 import { readFileSync } from 'node:fs';
+import { sleep } from '../../lab/processes.ts';
 import { expect } from '../../lab/story.ts';
 import { addLoopback, type Bench, type Setup } from './bench.ts';
 import type { Case, Version } from './cases.ts';
@@ -8,26 +9,30 @@ import { describe, settled, type View } from './views.ts';
 
 const moves: Setup = { name: 'moves', rows: [{ name: 'moves' }] };
 
-/** Who called moves: its old address goes, another comes, the default route with it. */
-async function readdress(bench: Bench, last: number): Promise<string> {
+/** Who called moves: its old address goes, another comes `gapMs` later, the default route with it. */
+async function readdress(bench: Bench, last: number, gapMs: number): Promise<string> {
   const fresh = `203.0.113.${last}`;
   const { stdout } = await bench.lab.moat.run(['ip', '-4', '-j', 'address', 'show', 'dev', 'wan']);
   const [link] = JSON.parse(stdout) as { addr_info: { local: string }[] }[];
+  await bench.lab.moat.ip(...(link?.addr_info ?? []).map(({ local }) => `address del ${local}/24 dev wan`));
+  await sleep(gapMs);
   await bench.lab.moat.ip(
-    ...(link?.addr_info ?? []).map(({ local }) => `address del ${local}/24 dev wan`),
     `address add ${fresh}/24 dev wan`,
     `route replace default via ${bench.lab.addresses.internetHome.v4}`,
   );
   return fresh;
 }
 
-export const moveCases: readonly Case[] = [50, 51].map((last, i) => ({
+/** Milliseconds: what comes while the end that moves is still looking at what went must be noticed, too. */
+const gaps = [0, 10, 20, 30, 40, 60];
+
+export const moveCases: readonly Case[] = gaps.map((gapMs, i) => ({
   name: `mobike-move-${i + 1}`,
   setup: moves,
   play: async (bench: Bench) => {
     const before = await settled(bench, 'moves');
     const began = performance.now();
-    const fresh = await readdress(bench, last);
+    const fresh = await readdress(bench, 50 + i, gapMs);
     const arrived = ({ theirs, ours }: View) =>
       bench.role === 'called'
         ? theirs.remoteAddress === fresh && ours.path.local.address === fresh
