@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { DnsConfigInput } from '../../../appliance/config/dns.ts';
 import { Box } from './box.ts';
 import { dig } from './dig.ts';
-import { key } from './primaries.ts';
+import { key, knotServer } from './primaries.ts';
 import { addresses, until, type World } from './world.ts';
 
 const catalogName = 'catalog.example';
@@ -22,25 +22,7 @@ function knotConf(folder: string, members: readonly string[]): string {
     catalog-role: member
     catalog-zone: ${catalogName}`,
   );
-  return `
-server:
-  listen: ${addresses.cataloger}@53
-  rundir: "${folder}"
-database:
-  storage: "${folder}/db"
-key:
-  - id: ${key.name}
-    algorithm: hmac-sha256
-    secret: "${key.secret}"
-remote:
-  - id: home
-    address: ${addresses.dnsmasq}@53
-    key: ${key.name}
-acl:
-  - id: out
-    address: [ 192.168.77.0/24, 10.9.0.0/24 ]
-    action: transfer
-    key: ${key.name}
+  return `${knotServer(folder, addresses.cataloger, addresses.dnsmasq)}
 zone:
   - domain: ${catalogName}
     storage: "${folder}"

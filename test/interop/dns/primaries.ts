@@ -15,6 +15,29 @@ export function zoneName(primary: PrimaryName): string {
   return `${primary}.corp.example`;
 }
 
+/** Knot's configuration but for its zones. `home` is told of changes and may have the zones. */
+export function knotServer(folder: string, listens: string, home: string): string {
+  return `
+server:
+  listen: ${listens}@53
+  rundir: "${folder}"
+database:
+  storage: "${folder}/db"
+key:
+  - id: ${key.name}
+    algorithm: hmac-sha256
+    secret: "${key.secret}"
+remote:
+  - id: home
+    address: ${home}@53
+    key: ${key.name}
+acl:
+  - id: out
+    address: [ 192.168.77.0/24, 10.9.0.0/24 ]
+    action: transfer
+    key: ${key.name}`;
+}
+
 const configurations: Record<PrimaryName, (folder: string) => { text: string; command: (file: string) => string[] }> = {
   bind: (folder) => ({
     text: `
@@ -61,25 +84,7 @@ zone:
     command: (file) => ['/usr/sbin/nsd', '-d', '-c', file],
   }),
   knot: (folder) => ({
-    text: `
-server:
-  listen: ${addresses.knot}@53
-  rundir: "${folder}"
-database:
-  storage: "${folder}/db"
-key:
-  - id: ${key.name}
-    algorithm: hmac-sha256
-    secret: "${key.secret}"
-remote:
-  - id: home
-    address: ${addresses.box}@53
-    key: ${key.name}
-acl:
-  - id: out
-    address: [ 192.168.77.0/24, 10.9.0.0/24 ]
-    action: transfer
-    key: ${key.name}
+    text: `${knotServer(folder, addresses.knot, addresses.box)}
 zone:
   - domain: ${zoneName('knot')}
     storage: "${folder}"
