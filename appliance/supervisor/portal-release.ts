@@ -82,8 +82,11 @@ export class Releases {
   /** Asks when it is time to. @throws {Error} when the portal cannot be reached. */
   async follow(ask: (call: Call) => Promise<Answer>): Promise<void> {
     if (performance.now() < this.#askAt) return;
-    const answer = releaseAnswer(await ask({ method: 'GET', path: '/device/1/release' }));
+    const said = await ask({ method: 'GET', path: '/device/1/release' });
     this.#askAt = performance.now() + this.#askMs * (0.9 + Math.random() / 5);
+    // The box belongs to another portal now: the answer to the next question for a configuration says which.
+    if (said.status === 421) return;
+    const answer = releaseAnswer(said);
     if (answer.kind === 'unclear') return this.#log.warn({ problem: answer.sentence }, 'releaseNotUnderstood');
     const text = answer.kind === 'offer' ? JSON.stringify(answer.offer) : null;
     if (text === this.#files.releaseText()) return;
