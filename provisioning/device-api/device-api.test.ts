@@ -8,6 +8,7 @@ import { parseConfig } from '../../appliance/config/schema.ts';
 import { DeviceClient } from '../device-client/client.ts';
 import { addFactoryKey, addRecord, archiveRecord, redirectDevice, revokeDevice, setRecord } from '../facts/fleet.ts';
 import { listRevisions } from '../facts/revisions.ts';
+import { goodReport } from '../testing/facts.ts';
 import { onBothPortals, type TestPortal } from '../testing/portal.ts';
 import { Buckets, payerOf } from './limits.ts';
 import { Challenges } from './signature.ts';
@@ -15,14 +16,7 @@ import { Challenges } from './signature.ts';
 const configPath = '/device/1/config';
 const addHome = (portal: TestPortal, name: string) =>
   portal.edit((to) => addRecord(to, 'device', { customer: 'acme', name }));
-const report = {
-  version: '1.0.0',
-  health: 'up',
-  doctor: 'All is well.',
-  appliedRevision: 1,
-  confirmedRevision: 1,
-  tunnel: { lossPermille: 1, roundTripMs: 12.5, receivedKbps: 10, sentKbps: 20 },
-};
+const report = { ...goodReport, tunnel: { lossPermille: 1, roundTripMs: 12.5, receivedKbps: 10, sentKbps: 20 } };
 
 onBothPortals(
   'a box enrols, fetches what parseConfig takes, reports, and hears of a change within a second',

@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { addRecord } from '../facts/fleet.ts';
+import { goodReport } from '../testing/facts.ts';
 import { onBothPortals } from '../testing/portal.ts';
 import { Reports } from './reports.ts';
-
-const report = {
-  version: '1.0.0',
-  health: 'up',
-  doctor: 'All is well.',
-  appliedRevision: 1,
-  confirmedRevision: 1,
-} as const;
 
 onBothPortals('a sentence that no database keeps is cleaned, and takes nobody with it', async (portal) => {
   for (const name of ['home-1', 'home-2']) {
@@ -17,7 +10,7 @@ onBothPortals('a sentence that no database keeps is cleaned, and takes nobody wi
     const box = await portal.enrolled(name);
     const doctor = name === 'home-1' ? 'zero \u0000, half \ud800' : 'All is well.';
     const update = { release: '\u0000', state: 'failed', problem: '\u0000' };
-    const answer = await box.call('POST', '/device/1/status', JSON.stringify({ ...report, doctor, update }));
+    const answer = await box.call('POST', '/device/1/status', JSON.stringify({ ...goodReport, doctor, update }));
     assert.equal(answer.status, 204);
   }
   const seen = async () => (await portal.database.queries.selectFrom('deviceStatus').selectAll().execute()).length;
@@ -34,9 +27,9 @@ onBothPortals('a database that cannot be written for a moment costs neither a re
   const write: typeof portal.database.write = (work) =>
     away ? Promise.reject(new Error('the disk is full')) : portal.database.write(work);
   const reports = new Reports({ ...portal.database, write });
-  reports.add(id, 'home-1', report, 1000);
+  reports.add(id, 'home-1', goodReport, 1000);
   await assert.rejects(reports.flush(1000), /the disk is full/);
-  reports.add(id, 'home-1', { ...report, doctor: 'Newer.' }, 2000);
+  reports.add(id, 'home-1', { ...goodReport, doctor: 'Newer.' }, 2000);
   away = false;
   assert.deepEqual(await reports.flush(2000), [id]);
   const status = await queries.selectFrom('deviceStatus').select(['seenAt', 'report']).executeTakeFirstOrThrow();

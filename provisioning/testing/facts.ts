@@ -1,6 +1,16 @@
 import type { Database } from '../db/database.ts';
+import type { StatusReport } from '../device-api/messages.ts';
 import { type ChangeRequest, change } from '../facts/change.ts';
 import { addRecord } from '../facts/fleet.ts';
+
+/** Of a box that has nothing to complain of. */
+export const goodReport: StatusReport = {
+  version: '1.0.0',
+  health: 'up',
+  doctor: 'All is well.',
+  appliedRevision: 1,
+  confirmedRevision: 1,
+};
 
 export const request: ChangeRequest = { author: 'test', summary: 'test', now: Date.UTC(2026, 10, 22) };
 
