@@ -182,6 +182,8 @@ test('an owner adds an operator, who logs in with what is shown and cannot do wh
   await page.getByText('For vic. Both are shown only now.').waitFor();
   const [password = '', otpauth = ''] = await page.locator('.token').allTextContents();
   await page.getByRole('button', { name: 'Log out' }).click();
+  // Until the portal has answered, the page still has a field for the name of a new operator.
+  await page.getByRole('button', { name: 'Log in' }).waitFor();
   await page.getByLabel('Name').fill('vic');
   await page.getByLabel('Password').fill(password);
   const secret = new URL(otpauth).searchParams.get('secret') ?? '';
