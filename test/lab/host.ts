@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { Capture } from './capture.ts';
 import { content, contentHash } from './content.ts';
 import { type PingResult, parsePing } from './measures.ts';
@@ -37,6 +38,9 @@ export interface FetchResult {
   readonly bitsPerSecond: number;
 }
 
+/** How many lines are kept for `line`; a talkative program is not remembered for ever. */
+const unreadLines = 1000;
+
 /** A process that goes on running in a host. Its output is in the run's directory, `HOST.NAME.log`. */
 export class Running {
   readonly child: ChildProcess;
@@ -45,6 +49,10 @@ export class Running {
   readonly exited: Promise<number>;
   #hasExited = false;
   readonly #home: Home;
+  /** What it said on stdout and nobody has asked for. */
+  readonly #unread: string[] = [];
+  readonly #heard = new EventEmitter();
+  #isSilent = false;
 
   constructor(child: ChildProcess, home: Home, log: string) {
     const id = identify(child.pid ?? -1);
@@ -54,6 +62,7 @@ export class Running {
     this.log = log;
     this.#home = home;
     home.adopt(id);
+    if (child.stdout) this.#listen(child.stdout);
     this.exited = once(child, 'exit').then(([code]) => {
       this.#hasExited = true;
       home.disown(id);
@@ -61,25 +70,35 @@ export class Running {
     });
   }
 
+  #listen(stdout: Readable): void {
+    const lines = createInterface({ input: stdout });
+    lines.on('line', (line) => {
+      this.#unread.push(line);
+      if (this.#unread.length > unreadLines) this.#unread.shift();
+      this.#heard.emit('line');
+    });
+    lines.on('close', () => {
+      this.#isSilent = true;
+      this.#heard.emit('line');
+    });
+  }
+
   get hasExited(): boolean {
     return this.#hasExited;
   }
 
-  /** Resolves with the first line of stdout that matches. @throws {Error} when it ends or `timeout` ms pass before. */
+  /**
+   * Resolves with the first line of stdout that matches, of those after the last one that was returned.
+   * @throws {Error} when it ends or `timeout` ms pass before.
+   */
   async line(pattern: RegExp, timeout = 10_000): Promise<string> {
-    const { stdout } = this.child;
-    if (!stdout) throw new Error('its output is not piped');
-    const lines = createInterface({ input: stdout });
-    const signal = AbortSignal.timeout(timeout);
-    try {
-      return await new Promise((resolve, reject) => {
-        lines.on('line', (line) => pattern.test(line) && resolve(line));
-        signal.onabort = () => reject(new Error(`no line ${pattern} within ${timeout} ms (log: ${this.log})`));
-        this.exited.then((code) => reject(new Error(`ended with ${code} before ${pattern} (log: ${this.log})`)));
-      });
-    } finally {
-      lines.close();
-      stdout.resume();
+    const late = AbortSignal.timeout(timeout);
+    for (;;) {
+      const found = this.#unread.findIndex((line) => pattern.test(line));
+      if (found >= 0) return this.#unread.splice(0, found + 1).at(-1) ?? '';
+      if (this.#isSilent) throw new Error(`ended with ${await this.exited} before ${pattern} (log: ${this.log})`);
+      if (late.aborted) throw new Error(`no line ${pattern} within ${timeout} ms (log: ${this.log})`);
+      await once(this.#heard, 'line', { signal: late }).catch(() => undefined);
     }
   }
 

@@ -48,6 +48,19 @@ describe('world', { skip }, () => {
     assert.ok(existsSync(world.runDirectory));
   });
 
+  test('a line that a program said before anybody asked is still there, and none is given twice', async (context) => {
+    const world = await World.up({ name: 'world-test' });
+    context.after(() => world.down());
+    const teller = world.pc.start('teller', ['sh', '-c', 'echo one; echo two; sleep 0.1; echo three']);
+    await sleep(50);
+    assert.equal(await teller.line(/^two/), 'two');
+    await teller.exited;
+    assert.equal(await teller.line(/e$/), 'three');
+    await assert.rejects(teller.line(/^one/), /ended with 0 before/);
+    const silent = world.pc.start('silent', ['sleep', '1000']);
+    await assert.rejects(silent.line(/./, 20), /no line .* within 20 ms/);
+  });
+
   test('a world that is taken down while it is being built leaves nothing', async () => {
     const before = (await run(['ip', 'netns', 'list'])).stdout
       .split('\n')
