@@ -36,7 +36,7 @@ export function backupCommands(program: Command): void {
     });
 }
 
-async function makeBackup(folder: string, target: string): Promise<void> {
+export async function makeBackup(folder: string, target: string): Promise<void> {
   const address = databaseAddress(readSettings(folder));
   if (existsSync(target) && readdirSync(target).length > 0) refuse('folder', `${target} is not empty`, 'conflict');
   mkdirSync(target, { recursive: true, mode: 0o700 });
@@ -50,7 +50,7 @@ async function makeBackup(folder: string, target: string): Promise<void> {
   for (const file of plainFiles) copyFileSync(join(folder, file), join(target, file));
 }
 
-async function restoreBackup(source: string, folder: string): Promise<void> {
+export async function restoreBackup(source: string, folder: string): Promise<void> {
   if (existsSync(join(folder, 'portal.toml'))) refuse('', `there is a portal in ${folder} already`, 'conflict');
   if (!existsSync(join(source, 'portal.toml')))
     refuse('folder', `${source} is no backup: it has no portal.toml`, 'missing');

@@ -15,7 +15,7 @@ import { databaseAddress, parseSettings } from '../settings/settings.ts';
 import { contextOf, requestBy } from './context.ts';
 import { show } from './output.ts';
 
-interface InitOptions {
+export interface InitOptions {
   readonly name: string;
   readonly id?: string;
   readonly address: readonly string[];
@@ -46,7 +46,7 @@ export function initCommand(program: Command): void {
     .option('--database <address>', 'sqlite:PATH or postgres://...', 'sqlite:moat.db')
     .action(async (options: InitOptions, command: Command) => {
       const context = contextOf(command);
-      await init(context.folder, { ...options, pool: options.pool ?? ['10.64.0.0/10/24'] }, (database, work) =>
+      await initPortal(context.folder, { ...options, pool: options.pool ?? ['10.64.0.0/10/24'] }, (database, work) =>
         change(database, requestBy(context, 'portal init'), work),
       );
       const text = `portal '${options.name}' is ready in ${context.folder}: portal --dir ${context.folder} run\n`;
@@ -58,7 +58,8 @@ export function apiKeyOf(folder: string): string {
   return publicText(readFileSync(join(folder, keyFiles.apiKey), 'utf8'));
 }
 
-async function init(
+/** Keys that are there already stay. */
+export async function initPortal(
   folder: string,
   options: InitOptions,
   save: (database: Database, work: (edit: Edit) => Promise<void>) => Promise<unknown>,

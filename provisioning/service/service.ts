@@ -15,6 +15,7 @@ import { operatorApp } from '../operator-api/app.ts';
 import { Live } from '../operator-api/live.ts';
 import { databaseAddress, inFolder, type PortalSettings } from '../settings/settings.ts';
 import { Changes } from './changes.ts';
+import { proveDatabase } from './health.ts';
 import { housekeeping } from './housekeeping.ts';
 import { metricsText } from './metrics.ts';
 import { count, deviceTls, limitConnections, listen, operatorTls, portOf } from './servers.ts';
@@ -60,6 +61,10 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
     every(housekeepingMs, () => housekeeping(database, now(), log).catch(failed)),
   ];
   const metrics = createHttpServer(async (request, response) => {
+    if (request.url === '/health') {
+      const sick = await proveDatabase(database).catch((error: Error) => error);
+      return response.writeHead(sick ? 500 : 200).end(sick ? `database: ${sick.message}\n` : 'ok\n');
+    }
     if (request.url !== '/metrics') return response.writeHead(404).end();
     const seen = { ...counters, waiting: waiting.size, listening: wakes?.size ?? 0, connections: await count(devices) };
     const text = await metricsText(database.queries, now(), seen).catch(failed);
