@@ -33,7 +33,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   provisioning: ['appliance/config', 'appliance/lib'],
   images: ['rootfs'],
-  rootfs: ['appliance/config', 'appliance/supervisor'],
+  rootfs: ['appliance/lib', 'appliance/config', 'appliance/host', 'appliance/supervisor'],
+  // The part that only a portal's root has.
+  'rootfs/portal': ['appliance/config', 'appliance/lib', 'rootfs', 'provisioning'],
 };
 const rooms = Object.keys(allowed).sort((a, b) => b.length - a.length);
 

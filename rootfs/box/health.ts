@@ -8,10 +8,12 @@ import { askControl } from '../../appliance/supervisor/control.ts';
 import { judge, sameState, type Verdict } from './boot-state.ts';
 import { mustRun, readBootState, readText, readVault, runningSlot, writeBootState, writeVault } from './disk.ts';
 import { keepPortal } from './portal-copy.ts';
+import { provePortal } from './portal-probe.ts';
 import { type Facts, judgeWork, type Page, type Proof } from './probe.ts';
 import { concludeUpdate } from './release.ts';
 import { keepReport } from './report.ts';
 import type { BoxSettings } from './seed.ts';
+import { runningSide } from './side.ts';
 
 const stateFolder = '/var/lib/moat/state';
 const configFolder = '/run/moat/config';
@@ -77,9 +79,15 @@ async function facts(box: BoxSettings, isTrial: boolean): Promise<Facts> {
   const status = await askControl(stateFolder, { kind: 'status' }).catch(() => null);
   if (status === null || !status.ok) return { state: null, sentence: '', page: null, proofs: [] };
   const { state, sentence } = status.status;
-  const proofs = state === 'up' && isTrial ? await prove() : [];
+  const proofs = state === 'up' ? await proofsOf(isTrial) : [];
   const page = state === 'up' && box.probe !== undefined ? await fetchPage(box.probe) : null;
   return { state, sentence, page, proofs };
+}
+
+/** A portal has no tunnel of its own to prove: its ports are open when the supervisor says `up`; what else it is, it proves always. */
+async function proofsOf(isTrial: boolean): Promise<Proof[]> {
+  if (runningSide() === 'portal') return [await provePortal()];
+  return isTrial ? prove() : [];
 }
 
 /** Only an update has to: loading the schema is half of this program's work, and a start without news need not prove a size. */

@@ -9,6 +9,8 @@ import { mountData } from './data-partition.ts';
 import { mustRun, partition, readText, readVault, run, writeVault } from './disk.ts';
 import { onConfigPartition } from './fat.ts';
 import { keepPortal } from './portal-copy.ts';
+import { portalFirewall, portalNetworkFiles, resolverFile } from './portal-network.ts';
+import type { PortalSeed } from './portal-seed.ts';
 import {
   addressesWild,
   assignSides,
@@ -21,8 +23,10 @@ import {
 import { writeReport } from './report.ts';
 import { forgetVault, resetDone, resetMark } from './reset.ts';
 import { enrollFile, keyFile, parseSeed, readToken, type Seed, tokenFile } from './seed.ts';
+import { runningSide } from './side.ts';
 
 const configFolder = '/run/moat/config';
+const side = runningSide();
 const portsTimeoutMs = 30_000;
 const portsQuietMs = 3000;
 const portsPollMs = 200;
@@ -49,10 +53,11 @@ function main(): void {
   if (ports) for (const args of renames(listed, ports)) run('ip', args);
   else say(`two network ports are needed, this machine has ${listed.length}`);
   const config = attempt(() => JSON.parse(portal?.['moat.json'] ?? 'null') as unknown) ?? seed?.config;
-  writeNetwork({ lanAddresses: seed?.lanAddresses ?? [], wildIsTaken: addressesWild(config) });
+  writeNetwork(seed?.portal ?? null, { lanAddresses: seed?.lanAddresses ?? [], wildIsTaken: addressesWild(config) });
   const publicKey = ed25519PublicText(createPrivateKey(identityKey));
   say(`public key ${publicKey}`);
   showPublicKey(publicKey);
+  showProblem(problem);
   const wasNew = vault.identityKey === null;
   writeReport({ data, damagedCopies: wasNew ? [] : damaged, madeKey: wasNew, configuration: problem });
 }
@@ -85,25 +90,25 @@ function readFat(): { text: string | null; token: string | null; reset: boolean 
 
 /** A token in a file goes before moat.toml; what a person wrote before what worked last, unless it cannot be understood. */
 function chooseSeed(edited: { text: string | null; token: string | null }, lastGood: string | null) {
-  if (edited.token !== null) {
+  if (edited.token !== null && side === 'home') {
     const token = attempt(() => readToken(edited.token));
     if (token !== null) return { ...enrolling(edited.text, token), problem: null };
     say(`${enrollFile} holds no enrolment token`);
   }
   const problem = edited.text === null ? 'cannot be read on the FAT partition' : seedProblem(edited.text);
   const text = problem === null ? edited.text : lastGood;
-  return { text, problem, seed: text === null ? null : attempt(() => parseSeed(text)) };
+  return { text, problem, seed: text === null ? null : attempt(() => parseSeed(text, side)) };
 }
 
 /** Of moat.toml only `[box]` counts then. */
 function enrolling(text: string | null, token: string): { seed: Seed; text: string | null } {
   const box = attempt(() => parseSeed(text ?? ''))?.box ?? parseSeed('').box;
-  return { seed: { token, config: null, box, lanAddresses: [] }, text };
+  return { seed: { token, config: null, portal: null, box, lanAddresses: [] }, text };
 }
 
 function seedProblem(text: string): string | null {
   try {
-    parseSeed(text);
+    parseSeed(text, side);
     return null;
   } catch (error) {
     return (error as Error).message;
@@ -121,11 +126,19 @@ function writeConfiguration(seed: Seed | null, text: string | null, identityKey:
   if (seed.config !== null) writeFileSync(`${configFolder}/moat.json`, JSON.stringify(seed.config), secret);
   writeFileSync(`${configFolder}/box.json`, JSON.stringify(seed.box), secret);
   if (text !== null) writeFileSync(`${configFolder}/source.toml`, text, secret);
+  if (seed.portal !== null) writePortal(seed.portal, seed.box.sshKeys.length > 0);
   if (seed.box.console) writeFileSync(`${configFolder}/console`, '');
   if (seed.box.sshKeys.length > 0) {
     mkdirSync('/run/moat/ssh', { recursive: true, mode: 0o700 });
     writeFileSync('/run/moat/ssh/authorized_keys', `${seed.box.sshKeys.join('\n')}\n`, secret);
   }
+}
+
+/** For the units of a portal, which come later. */
+function writePortal(portal: PortalSeed, mayLogIn: boolean): void {
+  writeFileSync(`${configFolder}/portal.json`, JSON.stringify(portal), { mode: 0o600 });
+  writeFileSync('/run/moat/portal.nft', portalFirewall(portal, mayLogIn));
+  writeFileSync('/run/moat/resolv.conf', resolverFile(portal));
 }
 
 /** Ethernet ports that are hardware: what has a device behind it. */
@@ -161,9 +174,10 @@ function awaitPorts(remembered: Sides | null): Port[] {
   return found;
 }
 
-function writeNetwork(facts: NetworkFacts): void {
+function writeNetwork(portal: PortalSeed | null, facts: NetworkFacts): void {
   mkdirSync('/run/systemd/network', { recursive: true });
-  for (const [name, text] of Object.entries(networkFiles(facts))) writeFileSync(`/run/systemd/network/${name}`, text);
+  const files = portal === null ? networkFiles(facts) : portalNetworkFiles(portal);
+  for (const [name, text] of Object.entries(files)) writeFileSync(`/run/systemd/network/${name}`, text);
 }
 
 /** The administrator of the portal needs it: written where the person who flashed can read it, and only when it changed. */
@@ -172,6 +186,16 @@ function showPublicKey(publicKey: string): void {
   const shown = onConfigPartition('ro', (folder) => readText(`${folder}/public-key.txt`)?.trim());
   if (shown === publicKey) return;
   attempt(() => onConfigPartition('rw', (folder) => writeFileSync(`${folder}/public-key.txt`, `${publicKey}\n`)));
+}
+
+/** There is no screen: what is wrong with moat.toml stands beside it, for as long as it is wrong. */
+function showProblem(problem: string | null): void {
+  const wanted = problem === null ? null : `${problem}\n`;
+  const shown = onConfigPartition('ro', (folder) => readText(`${folder}/problem.txt`));
+  if (shown === wanted) return;
+  const write = (folder: string) =>
+    wanted === null ? rmSync(`${folder}/problem.txt`, { force: true }) : writeFileSync(`${folder}/problem.txt`, wanted);
+  attempt(() => onConfigPartition('rw', write));
 }
 
 mkdirSync('/run/moat', { recursive: true });

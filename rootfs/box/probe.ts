@@ -11,7 +11,7 @@ export interface Facts {
 }
 
 export interface Proof {
-  readonly kind: 'ping' | 'name';
+  readonly kind: 'ping' | 'name' | 'portal';
   readonly ok: boolean;
   readonly detail: string;
 }

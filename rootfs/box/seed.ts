@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { ConfigError, problemsOf } from '../../appliance/config/problems.ts';
 import { parseConfig } from '../../appliance/config/schema.ts';
 import { parseToken } from '../../appliance/supervisor/portal-files.ts';
+import { type PortalSeed, parsePortalSeed } from './portal-seed.ts';
 
 const box = z.strictObject({
   /** A page on the corporate side: fetching it is part of the proof that a new version works. */
@@ -27,6 +28,8 @@ export interface Seed {
   /** What the appliance reads as its configuration; null when it comes from a portal. */
   readonly config: Readonly<Record<string, unknown>> | null;
   readonly box: BoxSettings;
+  /** What a portal is made of; null for a box of a home. */
+  readonly portal: PortalSeed | null;
   /** Addresses of the LAN port with their prefix lengths: the box's own addresses inside the networks it brings. */
   readonly lanAddresses: readonly string[];
 }
@@ -37,13 +40,21 @@ export const tokenFile = 'enrolment.token';
 /** On the FAT partition, as the operator page and the welcome mail give it out: the token alone. */
 export const enrollFile = 'moat-enroll.txt';
 
+/** Which of the two images this is. */
+export type Side = 'home' | 'portal';
+
 /** @throws {ConfigError} with a sentence per wrong field. */
-export function parseSeed(text: string): Seed {
+export function parseSeed(text: string, side: Side = 'home'): Seed {
   const { box: own = {}, enroll, ...rest } = parseTable(text);
   const settings = box.safeParse(own);
   if (!settings.success) throw new ConfigError(problemsOf(settings.error, own));
+  if (side === 'portal') return portalSeed({ ...rest, ...(enroll === undefined ? {} : { enroll }) }, settings.data);
+  if (isPortalSeed(rest)) {
+    const message = 'this is the image of a box: a portal is flashed from the image with "portal" in its name';
+    throw new ConfigError([{ field: '', message }]);
+  }
   const token = enroll === undefined ? null : readToken((enroll as { token?: unknown }).token);
-  if (Object.keys(rest).length === 0) return { token, config: null, box: settings.data, lanAddresses: [] };
+  if (Object.keys(rest).length === 0) return { ...noSeed, token, box: settings.data };
   if (token !== null)
     throw new ConfigError([{ field: 'enroll', message: 'a box that enrols has no other tables than [box]' }]);
   const identity = { privateKeyFile: keyFile, ...(rest.identity as object | undefined) };
@@ -53,7 +64,18 @@ export function parseSeed(text: string): Seed {
     const around = tunnel.networks.find((network) => network.address.includes(':') === address.includes(':'));
     return `${address}/${around?.length ?? (address.includes(':') ? 64 : 24)}`;
   });
-  return { token, config, box: settings.data, lanAddresses };
+  return { ...noSeed, config, box: settings.data, lanAddresses };
+}
+
+const noSeed = { token: null, config: null, portal: null, lanAddresses: [] } as const;
+
+function portalSeed(table: Readonly<Record<string, unknown>>, settings: BoxSettings): Seed {
+  return { ...noSeed, box: settings, portal: parsePortalSeed(table) };
+}
+
+/** A portal may also be configured as the appliance's own `role = "portal"`, without a database: that has none of these. */
+function isPortalSeed({ portal, wild, company }: Readonly<Record<string, unknown>>): boolean {
+  return portal !== undefined || wild !== undefined || company !== undefined;
 }
 
 /** @throws {ConfigError} where it is no token. */

@@ -16,6 +16,8 @@ export interface Vault {
   readonly ports: { readonly wild: string; readonly work: string } | null;
   /** What an enrolled box has of its portal, by file name: key, where the portal is, the configuration that came last. */
   readonly portal: Readonly<Record<string, string>> | null;
+  /** Of a portal: the keys that thousands of boxes have pinned, by file name. */
+  readonly portalKeys?: Readonly<Record<string, string>>;
 }
 
 export interface Numbered {
