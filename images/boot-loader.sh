@@ -7,13 +7,13 @@ make_boot_loader() {
   # A prefix without a disk means the one that GRUB itself was read from; partition 2 is the ESP.
   case $board in
     pc)
-      in_tools grub-mkimage -O i386-pc -o "/build/$arch/grub/core.img" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules biosdisk
-      in_tools grub-mkimage -O x86_64-efi -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules efi_gop
+      in_tools grub-mkimage -O i386-pc -o "/build/$slots/grub/core.img" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules biosdisk
+      in_tools grub-mkimage -O x86_64-efi -o "/build/$slots/grub/boot.efi" -p '(,gpt2)/moat' -c /tree/images/grub/embedded.cfg $modules efi_gop
       cp "$build/tools-$arch/usr/lib/grub/i386-pc/boot.img" "$out/grub/"
       efi_name=BOOTX64.EFI
       ;;
     arm64-efi | rpi4)
-      in_tools grub-mkimage -O arm64-efi -d "/build/$arch/kernel/usr/lib/grub/arm64-efi" -o "/build/$arch/grub/boot.efi" -p '(,gpt2)/moat' \
+      in_tools grub-mkimage -O arm64-efi -d "/build/$slots/kernel/usr/lib/grub/arm64-efi" -o "/build/$slots/grub/boot.efi" -p '(,gpt2)/moat' \
         -c /tree/images/grub/embedded.cfg $modules efi_gop
       efi_name=BOOTAA64.EFI
       ;;

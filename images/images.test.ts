@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { sbom } from './sbom.ts';
@@ -32,6 +33,46 @@ test('the box gets the packages that it imports and none of the tools', () => {
     list.filter((name) => /typescript|biome|fast-check|types|express|kysely/.test(name)),
     [],
   );
+});
+
+test('a portal has its service and its database besides, and none of the tools', () => {
+  const list = execFileSync(process.execPath, [join(top, 'rootfs/runtime-packages.ts'), '--portal'], {
+    encoding: 'utf8',
+  });
+  const names = list.trim().split('\n');
+  for (const name of ['express', 'kysely', 'nodemailer', 'zod'])
+    assert.ok(names.includes(`node_modules/${name}`), name);
+  assert.deepEqual(
+    names.filter((name) => /typescript|biome|fast-check|@types|playwright/.test(name)),
+    [],
+  );
+});
+
+test('the programs of a portal compile, and find their page where it is installed', () => {
+  const out = mkdtempSync(join(tmpdir(), 'moat-compiled-'));
+  try {
+    execFileSync(process.execPath, [join(top, 'rootfs/compile.ts'), out, 'portal']);
+    const all = globSync('**/*.js', { cwd: out }).map((name) => readFileSync(join(out, name), 'utf8'));
+    assert.ok(all.some((text) => text.includes('"/usr/lib/moat/provisioning/operator-api"')));
+    assert.ok(existsSync(join(out, 'rootfs/portal/start.ts')) && existsSync(join(out, 'provisioning/cli/main.ts')));
+    rmSync(out, { recursive: true });
+    execFileSync(process.execPath, [join(top, 'rootfs/compile.ts'), out, 'home']);
+    assert.equal(existsSync(join(out, 'provisioning')), false, 'the box has no web server');
+    for (const name of globSync('**/*.js', { cwd: out }))
+      assert.doesNotMatch(readFileSync(join(out, name), 'utf8'), /operator-api/, name);
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+});
+
+test('what makes no sense together is refused before anything is built', () => {
+  const build = (...words: string[]) => spawnSync('bash', [join(top, 'images/build'), ...words], { encoding: 'utf8' });
+  const token = join(top, 'package.json');
+  assert.match(
+    build('--board', 'pc', '--portal', '--enroll', token).stderr,
+    /a portal enrols boxes, and enrols nowhere itself/,
+  );
+  assert.match(build('--board', 'pc', '--data', 'x').stderr, /--data 'x': expected MiB/);
 });
 
 test('every place that knows where the boot state is says the same', () => {

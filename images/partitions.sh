@@ -7,7 +7,6 @@
 #  5 moat-boot-a 48 MiB   6 moat-root-a 320 MiB   7 moat-boot-b   8 moat-root-b
 #  9 moat-data            ext4: /var. The rest of the disk is left free
 mib=1048576
-data_mib=${MOAT_DATA_MIB:-256}
 # Also in rootfs/box/disk.ts and rootfs/initramfs/slots.sh.
 state_sector=4
 
@@ -26,7 +25,7 @@ make_esp() {
   local image=$out/esp.img
   make_fat "$image" 16 MOAT-BOOT
   cp "$top/images/grub/grub.cfg" "$out/grub/grub.cfg"
-  in_tools env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" mmd -i "/build/$arch/esp.img" ::EFI ::EFI/BOOT ::moat
+  in_tools env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" mmd -i "/build/$slots/esp.img" ::EFI ::EFI/BOOT ::moat
   [ "$board" != rpi4 ] || rpi4_files
   touch -d "@$SOURCE_DATE_EPOCH" "$out/grub"/*
   into_fat "$image" "$out/grub/boot.efi" "EFI/BOOT/$efi_name"
@@ -39,7 +38,7 @@ make_esp() {
 make_config() {
   local image=$out/config.img
   make_fat "$image" 32 MOAT
-  cp "$config" "$out/moat.toml"; cp "$top/images/READ-ME.txt" "$out/READ-ME.txt"
+  cp "$config" "$out/moat.toml"; cp "$top/images/READ-ME-$side.txt" "$out/READ-ME.txt"
   touch -d "@$SOURCE_DATE_EPOCH" "$out/moat.toml" "$out/READ-ME.txt"
   into_fat "$image" "$out/moat.toml" moat.toml
   into_fat "$image" "$out/READ-ME.txt" READ-ME.txt
@@ -54,7 +53,7 @@ make_config() {
 make_state() {
   local image=$out/state.img
   rm -f "$image"; truncate -s 512K "$image"
-  in_tools mkfs.fat --invariant -a -F 12 -s 2 -R 1 -f 1 -r 16 -n MOAT-STATE -i "$(identifier state | cut -c 1-8)" "/build/$arch/state.img" >/dev/null
+  in_tools mkfs.fat --invariant -a -F 12 -s 2 -R 1 -f 1 -r 16 -n MOAT-STATE -i "$(identifier state | cut -c 1-8)" "/build/$slots/state.img" >/dev/null
   { printf '# GRUB Environment Block\nfirst=a\na=3\nb=3\ntrial=\nwhy_a=\nwhy_b=\n'; head -c 1024 /dev/zero | tr '\0' '#'; } | head -c 1024 >"$out/state"
   touch -d "@$SOURCE_DATE_EPOCH" "$out/state"
   into_fat "$image" "$out/state" state
@@ -66,7 +65,7 @@ make_data() {
   rm -f "$image"; truncate -s $((data_mib * mib)) "$image"
   in_tools env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH" mke2fs -q -t ext4 -L moat-data -m 2 \
     -U "$(identifier data)" -E hash_seed="$(identifier hash)",lazy_itable_init=0,lazy_journal_init=0 \
-    -d "/build/$arch/root/usr/share/factory/var" "/build/$arch/data.img"
+    -d "/build/$slots/root/usr/share/factory/var" "/build/$slots/data.img"
 }
 
 make_image() {

@@ -40,11 +40,12 @@ function writeBundle(): void {
 }
 
 function writeSbom(): void {
-  const npm = execFileSync(process.execPath, [join(top, 'rootfs/runtime-packages.ts')], { encoding: 'utf8' })
+  const side = release.board.endsWith('-portal') ? ['--portal'] : [];
+  const npm = execFileSync(process.execPath, [join(top, 'rootfs/runtime-packages.ts'), ...side], { encoding: 'utf8' })
     .trim()
     .split('\n');
   const debian = readFileSync(join(slot, 'packages.txt'), 'utf8');
-  const node = `node_modules/node-linux-${release.board === 'pc' ? 'x64' : 'arm64'}`;
+  const node = `node_modules/node-linux-${release.board.startsWith('pc') ? 'x64' : 'arm64'}`;
   const bill = sbom({ debian, npm: [...npm, node], top, product: { name: `moat-${release.board}`, ...release } });
   writeFileSync(join(out, `moat-${release.version}-${release.board}.cdx.json`), `${JSON.stringify(bill, null, 1)}\n`);
 }

@@ -14,11 +14,11 @@ make_addons() {
   for target in native:addon native/lan:lan; do
     folder=${target%:*}
     [ -e "$tree/$folder/Makefile" ] || continue
-    in_tools make --no-print-directory -C "/build/$arch/addons/$folder" -j"${MOAT_BUILD_PROCESSORS:-2}" \
+    in_tools make --no-print-directory -C "/build/$slots/addons/$folder" -j"${MOAT_BUILD_PROCESSORS:-2}" \
       "CXX=$compiler" "NODE_ARCH=$node_arch" "${target#*:}" >"$out/addons.log" 2>&1 || { tail -n 30 "$out/addons.log" >&2; fail "$folder: the addon does not build"; }
   done
   (cd "$tree" && find native -name '*.node') | while read -r folder; do
-    in_tools "$strip" --strip-debug "/build/$arch/addons/$folder"
+    in_tools "$strip" --strip-debug "/build/$slots/addons/$folder"
     install -D -m 644 "$tree/$folder" "$product/$folder"
   done
 }

@@ -1,11 +1,12 @@
 /**
  * Compiles what runs in the box into few JavaScript files: stripping types and resolving 200 modules is most of a start on a small
- * processor. Usage: compile.ts OUT, where OUT becomes /usr/lib/moat. Prints the npm packages that stay outside of the bundle.
+ * processor. Usage: compile.ts OUT [portal], where OUT becomes /usr/lib/moat. Prints the npm packages that stay outside of the bundle.
  *
  * Every program keeps its name: beside `main.js` stands the link `main.ts`, and Node goes by where a link leads.
  */
 import { readFileSync, symlinkSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const top = join(import.meta.dirname, '..');
@@ -23,6 +24,8 @@ const programs = [
   'rootfs/box/follow.ts',
   'rootfs/box/keep.ts',
 ];
+/** What a portal's root has besides. */
+const portalPrograms = ['provisioning/cli/main.ts', 'rootfs/portal/start.ts', 'rootfs/portal/backup.ts'];
 /** Loaded by name while running (`createRequire`), not by import. */
 const loadedByName = ['dns2', 'ntp-time-sync'];
 
@@ -31,8 +34,11 @@ const whereItIs: Plugin = {
   name: 'where it is',
   setup({ onLoad }) {
     onLoad({ filter: /\.ts$/ }, ({ path }) => {
-      const place = JSON.stringify(`${installed}/${relative(top, path)}`);
-      return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', place), loader: 'ts' };
+      const place = `${installed}/${relative(top, path)}`;
+      const contents = readFileSync(path, 'utf8')
+        .replaceAll('import.meta.url', JSON.stringify(place))
+        .replaceAll('import.meta.dirname', JSON.stringify(dirname(fileURLToPath(place))));
+      return { contents, loader: 'ts' };
     });
   },
 };
@@ -47,10 +53,10 @@ const oneLanguage: Plugin = {
 };
 
 /** @param out a folder; its files are the same for the same sources. */
-async function compile(out: string): Promise<void> {
+async function compile(out: string, entries: readonly string[]): Promise<void> {
   await build({
     absWorkingDir: top,
-    entryPoints: programs,
+    entryPoints: [...entries],
     outdir: out,
     outbase: '.',
     bundle: true,
@@ -59,7 +65,8 @@ async function compile(out: string): Promise<void> {
     platform: 'node',
     target: 'node24',
     chunkNames: 'chunks/[name]-[hash]',
-    external: loadedByName,
+    // pg asks for a faster one of its own, and does without.
+    external: [...loadedByName, 'pg-native'],
     // CommonJS packages ask for built-in modules with it. Not by import: that evaluates every export of node:module (5 MB).
     banner: {
       js: "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);",
@@ -70,10 +77,10 @@ async function compile(out: string): Promise<void> {
     logLevel: 'warning',
     plugins: [whereItIs, oneLanguage],
   });
-  for (const program of programs) symlinkSync(`${basename(program, '.ts')}.js`, join(out, program));
+  for (const program of entries) symlinkSync(`${basename(program, '.ts')}.js`, join(out, program));
 }
 
-const [out] = process.argv.slice(2);
-if (out === undefined) throw new Error('usage: compile.ts OUT');
-await compile(out);
+const [out, side = 'home'] = process.argv.slice(2);
+if (out === undefined) throw new Error('usage: compile.ts OUT [portal]');
+await compile(out, side === 'portal' ? [...programs, ...portalPrograms] : programs);
 console.log(loadedByName.join('\n'));

@@ -15,8 +15,8 @@ mkdir -p "$product/node_modules/.bin"
 install -D -m 755 "$top/appliance/bin/moat" "$product/appliance/bin/moat"
 install -m 644 "$top/package.json" "$product/package.json"
 make_addons
-in_tools "$strip" --strip-all -o "/build/$arch/root/usr/lib/moat/node_modules/.bin/node" "$node_inside/bin/node"
-"$top/node_modules/.bin/node" "$top/rootfs/compile.ts" "$product" >"$out/outside.txt" || fail 'the box'"'"'s programs do not compile'
+in_tools "$strip" --strip-all -o "/build/$slots/root/usr/lib/moat/node_modules/.bin/node" "$node_inside/bin/node"
+"$top/node_modules/.bin/node" "$top/rootfs/compile.ts" "$product" "$side" >"$out/outside.txt" || fail 'the box'"'"'s programs do not compile'
 "$top/node_modules/.bin/node" "$top/rootfs/runtime-packages.ts" $(cat "$out/outside.txt") | while read -r package; do
   mkdir -p "$product/$(dirname "$package")"
   cp -a "$top/$package" "$product/$(dirname "$package")/"
@@ -28,6 +28,7 @@ ln -sfn /usr/lib/moat/node_modules/.bin/node "$root/usr/bin/node"
 
 say 'configuring'
 cp -a "$top/rootfs/overlay/." "$root/"
+[ "$side" = home ] || source "$top/rootfs/portal/install.sh"
 chroot "$root" systemd-sysusers >/dev/null 2>&1 || fail 'systemd-sysusers failed in the root'
 chroot "$root" systemctl --quiet mask getty.target chrony.service ssh.service ssh.socket systemd-timesyncd.service >/dev/null 2>&1 || true
 chroot "$root" systemctl --quiet enable systemd-networkd.service moat-prepare.service moat-early-firewall.service moat.service moat-health.service \
@@ -48,7 +49,7 @@ printf '{ "version": "%s", "serial": %s, "board": "%s" }\n' "$version" "$serial"
 # The factory copy: /var as a new box has it, read-only for ever.
 mkdir -p "$root/usr/share/factory" "$root/var/lib/moat"
 rm -rf "$root/usr/share/factory/var"; cp -a "$root/var" "$root/usr/share/factory/var"
-in_tools depmod -b "/build/$arch/root" "$release"
+in_tools depmod -b "/build/$slots/root" "$release"
 rm -rf "$root/boot" "$root/home" "$root/media" "$root/srv" "$root/opt"
 find "$root/dev" -mindepth 1 -delete
 # One time for everything: when a tree was checked out or a package was unpacked is nobody's business in there.

@@ -1,6 +1,6 @@
 /**
  * Prints the npm packages that the box needs (folders below the tree): what its sources import, and what those depend on.
- * Usage: runtime-packages.ts [NAME...]; with names only these and what they depend on.
+ * Usage: runtime-packages.ts [NAME...]; with names only these and what they depend on. `--portal`: what a portal needs.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
 const sources = ['appliance/**/*.ts', 'native/**/*.ts', 'rootfs/box/**/*.ts'];
+const portalSources = ['provisioning/!(testing|web|device-client)/**/*.ts', 'rootfs/portal/**/*.ts'];
 
 interface Locked {
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -40,9 +41,10 @@ function resolveFrom(folder: string, name: string, locked: Readonly<Record<strin
 const { packages } = JSON.parse(readFileSync(join(top, 'package-lock.json'), 'utf8')) as {
   packages: Record<string, Locked>;
 };
-const wanted = process.argv.slice(2);
+const isPortal = process.argv.includes('--portal');
+const wanted = process.argv.slice(2).filter((word) => word !== '--portal');
 const inSources = () =>
-  globSync(sources, { cwd: top })
+  globSync(isPortal ? [...sources, ...portalSources] : sources, { cwd: top })
     .filter((path) => !path.endsWith('.test.ts'))
     .flatMap(imported);
 const names = wanted.length > 0 ? wanted : inSources();
