@@ -10,6 +10,8 @@ import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
+import { cutsWhilePortalIsMade, flashedPortal } from './stories/portal.ts';
+import { portalInTheRoot } from './stories/portal-room.ts';
 import { manyDamages } from './stories/room.ts';
 import { servicesInTheRoot } from './stories/services.ts';
 import { rollbackInTheRoot, updatesInTheRoot } from './stories/update-room.ts';
@@ -53,6 +55,9 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'reset and support': resetAndSupport,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
+  'portal cut in its first start, without QEMU': portalInTheRoot,
+  'flashed portal': flashedPortal,
+  'cuts while a portal is made': cutsWhilePortalIsMade,
   'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
 };
 

@@ -1,0 +1,111 @@
+/**
+ * A portal's first start in its own root without QEMU, on loop devices of the image's partitions: the real `start.ts` is cut at random
+ * instants. A cut is a copy of the disk while everything stands still: what was not written by then is lost, as with the power.
+ */
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseSeed } from '../../../rootfs/box/seed.ts';
+import { must, run, sleep } from '../../lab/processes.ts';
+import { Child } from '../child.ts';
+import { inRoot, root, withLoops } from '../chroot.ts';
+import { Disk } from '../disk.ts';
+import type { Ground } from '../ground.ts';
+
+const portalRoot = root.replace(/amd64\/root$/, 'amd64-portal/root');
+const partitions = ['state', 'config', 'data'] as const;
+/** On an idle machine a first start takes about two seconds. */
+const longestMs = 3500;
+const rounds = 20;
+
+/** Inside: /var is the data partition. */
+function startScript(data: string, then: string): string {
+  return `umount /var && mount -t ext4 -o noatime,commit=60 ${data} /var || exit 1
+    cp /run/outside/portal.json /run/moat/config/
+    node /usr/lib/moat/rootfs/portal/start.ts 2>&1 || exit 1
+    ${then}`;
+}
+
+/** What the operator of the file finds: does the password fit, how many operators and portals are there, which key has it. */
+const look = `
+  sync; cat > /run/look.mjs <<'END'
+import { DatabaseSync } from 'node:sqlite';
+import { scryptSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+const database = new DatabaseSync('/var/lib/moat-portal/moat.db');
+const operators = database.prepare('select * from operators').all();
+const text = readFileSync('/run/moat/told', 'utf8');
+const password = /^password: (.*)$/m.exec(text)[1];
+const [, salt, hash] = operators[0].password.split('.');
+const made = scryptSync(password, Buffer.from(salt, 'base64url'), 32, { N: 32768, r: 8, p: 1, maxmem: 67108864 });
+const fits = made.equals(Buffer.from(hash, 'base64url')) && text.includes(operators[0].totp_secret);
+const portals = database.prepare('select public_key from portals').all();
+console.log('LOOK ' + JSON.stringify({ fits, operators: operators.length, portals: portals.length, key: portals[0].public_key, ok: database.prepare('pragma integrity_check').get().integrity_check }));
+END
+  mkdir -p /run/fat && mount -t vfat -o ro "$CONFIG" /run/fat && cp /run/fat/first-operator.txt /run/moat/told && umount /run/fat; node /run/look.mjs`;
+
+interface Found {
+  readonly fits: boolean;
+  readonly operators: number;
+  readonly portals: number;
+  readonly key: string;
+  readonly ok: string;
+}
+
+/** The command of `chroot.ts`, in the portal's root instead of the box's. */
+function command(loops: readonly string[], outside: string, script: string): string[] {
+  return inRoot(partitions, loops, outside, script).map((word) => (word === root ? portalRoot : word));
+}
+
+/** @returns what `look` found after a start that nobody cut. */
+async function startAndLook(disk: Disk, outside: string): Promise<Found & { said: string }> {
+  return withLoops(disk, partitions, async (loops) => {
+    const [, config = '', data = ''] = loops;
+    const { stdout, stderr } = await run(command(loops, outside, `CONFIG=${config}; ${startScript(data, look)}`));
+    const line = /^LOOK (.*)$/m.exec(stdout)?.[1];
+    assert.ok(line, `${stdout}${stderr}`);
+    return { ...(JSON.parse(line) as Found), said: stdout };
+  });
+}
+
+/** @returns the disk as the cut left it, and what had been said by then. */
+async function cutStart(disk: Disk, outside: string, ms: number, to: string): Promise<{ disk: Disk; said: string }> {
+  return withLoops(disk, partitions, async (loops) => {
+    const script = startScript(loops[2] ?? '', 'echo DONE; sleep 60');
+    const child = new Child(command(loops, outside, script), `${to}.log`);
+    await sleep(ms);
+    const pids = (await must(['pgrep', '--session', `${child.pid}`])).trim().split('\n');
+    for (const pid of pids) process.kill(Number(pid), 'SIGSTOP');
+    const left = await disk.copy(`${to}.img`);
+    const said = child.text;
+    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+    await child.kill();
+    return { disk: left, said };
+  });
+}
+
+export async function portalInTheRoot(ground: Ground): Promise<string> {
+  const outside = join(ground.folder, 'portal-room');
+  mkdirSync(outside, { recursive: true });
+  const shipped = readFileSync(join(import.meta.dirname, '../../../images/moat-portal.toml'), 'utf8');
+  writeFileSync(join(outside, 'portal.json'), JSON.stringify(parseSeed(shipped, 'portal').portal));
+  const image = new Disk(join(dirname(ground.options.image), 'pc-portal.img'));
+  const phases: Record<string, number> = {};
+  for (let round = ground.options.from; round < ground.options.from + rounds; round++) {
+    const to = join(ground.folder, `portal-room-${round}`);
+    const disk = await image.copy(`${to}-first.img`);
+    const cut = await cutStart(disk, outside, ground.random(5000 + round) * longestMs, to);
+    const first = await startAndLook(cut.disk, outside);
+    assert.deepEqual([first.fits, first.operators, first.portals, first.ok], [true, 1, 1, 'ok'], first.said);
+    const again = await startAndLook(cut.disk, outside);
+    assert.equal(again.key, first.key, 'the same portal');
+    assert.doesNotMatch(again.said, /is made|first operator is in|restored/, 'nobody is made or told twice');
+    const wasMade = /the portal is made/.test(cut.said);
+    if (wasMade) assert.doesNotMatch(first.said, /the portal is made/, 'what was said to be made is there');
+    const phase = /DONE/.test(cut.said) ? 'after it' : wasMade ? 'while it was told' : 'while it was made';
+    phases[phase] = (phases[phase] ?? 0) + 1;
+    for (const end of ['-first.img', '.img']) rmSync(`${to}${end}`, { force: true });
+  }
+  const where = Object.entries(phases).map(([name, count]) => `${count} ${name}`);
+  return `${rounds} cuts (${where.join(', ')}): one portal, one operator, whose file fits, and the next start changes nothing`;
+}
