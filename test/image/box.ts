@@ -44,7 +44,7 @@ export class Box {
   /** When it says that it does its work. */
   async works(seconds = bootSeconds): Promise<Working> {
     const [, slot = '', at = ''] = await this.see(/moat: works in slot ([ab]) at (\d+) s[^\n]*\n/, seconds);
-    return { slot, at: Number(at), processorSeconds: this.console.processorSeconds() };
+    return { slot, at: Number(at), processorSeconds: Math.round(this.console.processorSeconds()) };
   }
 
   /** The box's own key, in base64. */
