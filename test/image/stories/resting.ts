@@ -14,12 +14,14 @@ const parts = [
   ['services until the tunnel', /moat: works in slot/],
 ] as const;
 
-/** Processor seconds of every unit that lives, and of those that have ended as the journal has it. */
-const unitsCommand = `for f in /sys/fs/cgroup/system.slice/*/cpu.stat /sys/fs/cgroup/init.scope/cpu.stat; do
-  u=\${f%/cpu.stat}; awk -v u=\${u##*/} '/^usage_usec/{printf "%.1f %s\\n",$2/1e6,u}' $f; done | sort -rn | head -12
-  journalctl -b -o cat --no-pager | grep -i 'consumed' | head -20; dmesg | grep -e 'Run /init' -e 'systemd.1.: Detected arch' | cut -c 1-60
+/** Processor seconds of the units that live, then of those that have ended (as the journal has it); where the kernel waited; who worked. */
+const insideCommand = `cd /sys/fs/cgroup; for f in system.slice/*/cpu.stat init.scope/cpu.stat; do
+  awk -v u=\${f%/cpu.stat} '/^usage_usec/{printf "%.1f %s\\n",$2/1e6,u}' $f; done | sort -rn | head -12
+  journalctl -b -o cat --no-pager | grep -i consumed | head -20
+  dmesg | sed -n 's/^\\[ *\\([0-9.]*\\)\\] /\\1 /p' | awk '$1-l>0.15{print l" to "$0} {l=$1}' | cut -c 1-100 | head -30
+  cat /sys/devices/system/clocksource/clocksource0/current_clocksource
   awk '/^cpu /{printf "user %.1f system %.1f idle %.1f irq %.1f\\n",$2/100,$4/100,$5/100,($7+$8)/100}' /proc/stat
-  ps -eo cputimes=,args= | sort -rn | head -12`;
+  ps -eo cputimes=,args= | sort -rn | head -12; lsmod | wc -l`;
 
 export async function costOfStart(ground: Ground): Promise<string> {
   const { disk } = await ground.seasoned('cost');
@@ -32,7 +34,7 @@ export async function costOfStart(ground: Ground): Promise<string> {
     before = until;
     return `${name} ${cost}`;
   });
-  const inside = await box.shell(unitsCommand, 120);
+  const inside = await box.shell(insideCommand, 120);
   await box.cut();
   return `works at ${at} s of the box's clock; ${processorSeconds} s of processor: ${costs.join(', ')}\n${inside}`;
 }
