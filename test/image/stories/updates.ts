@@ -80,7 +80,7 @@ export function wrongOffers(ground: Ground): WrongOffer[] {
   const offers = [
     wrong('foreign', 'signature', offer(ground, 'foreign', {}, generateKeyPairSync('ed25519').privateKey)),
     wrong('older', 'older', offer(ground, 'older', { version: '0.0.9' })),
-    wrong('same', 'older', offer(ground, 'same', { serial: built().release.serial })),
+    wrong('same', 'same', offer(ground, 'same', { serial: built().release.serial })),
     wrong('board', 'board', offer(ground, 'board', { board: 'toaster' })),
     wrong('short', 'truncated', offer(ground, 'short')),
   ];
