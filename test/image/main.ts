@@ -10,6 +10,8 @@ import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
+import { releaseThatFails } from './stories/release.ts';
+import { costOfStart, writesAtRest } from './stories/resting.ts';
 import { manyDamages } from './stories/room.ts';
 import { servicesInTheRoot } from './stories/services.ts';
 import { rollbackInTheRoot, updatesInTheRoot } from './stories/update-room.ts';
@@ -47,12 +49,15 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'rollback, without QEMU': rollbackInTheRoot,
   'flipped bits': ofRoot,
   'refused, good and useless updates': updates,
+  'release that fails, by the portal': releaseThatFails,
   'damaged data': ofData,
   'cuts while running': whileRunning,
   'filled data': filled,
   'reset and support': resetAndSupport,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
+  'cost of a start': costOfStart,
+  'writes at rest': writesAtRest,
   'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
 };
 
