@@ -80,7 +80,7 @@ Napi::Object FromTunnel(Napi::Env env, const TunnelState& tunnel, uint64_t nowMs
   to.Set("tunnel", tunnel.id);
   to.Set("received", FromTotals(env, tunnel.received));
   to.Set("sent", FromTotals(env, tunnel.sent));
-  to.Set("lost", Count(tunnel.lost));
+  to.Set("lost", Napi::Number::New(env, static_cast<double>(tunnel.LostByPath())));
   to.Set("receivedAgoMs", Ago(env, tunnel.lastReceivedMs.load(std::memory_order_relaxed), nowMs));
   to.Set("outbound", FromOutbound(env, tunnel, nowMs));
   return to;

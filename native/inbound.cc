@@ -177,10 +177,15 @@ void Inbound::Packet(std::span<uint8_t> packet) noexcept {
 void Inbound::AllPad(std::span<const uint8_t> pad) noexcept {
   ProbeMessage message;
   if (!reading_->pathProbes || !ReadProbeMessage(pad, message)) return;
-  if (message.kind == ProbeMessage::Kind::kProbe) {
-    notices_.ProbeArrived(reading_->tunnel, message.id);
-  } else {
+  const uint32_t told = std::max(reading_->searchesTold, message.searches);
+  const uint32_t came = message.kind == ProbeMessage::Kind::kSearch ? 1 : 0;
+  // Reordered ones make it fall again, by wrapping; never below zero, since none comes that has not been counted.
+  Bump(reading_->state->searchesMissing, uint64_t{told} - reading_->searchesTold - came);
+  reading_->searchesTold = told;
+  if (message.kind == ProbeMessage::Kind::kAcknowledgement) {
     notices_.ProbeAcknowledged(reading_->tunnel, message.id);
+  } else {
+    notices_.ProbeArrived(reading_->tunnel, message.id);
   }
 }
 

@@ -61,7 +61,7 @@ export interface TunnelStats {
   /** Inner packets. */
   readonly received: { readonly packets: number; readonly octets: number };
   readonly sent: { readonly packets: number; readonly octets: number };
-  /** Sequence numbers of the peer that never came. */
+  /** Sequence numbers of the peer that never came, without those of its probes for a larger path. */
   readonly lost: number;
   /** Milliseconds since the last authenticated packet; null before the first. */
   readonly receivedAgoMs: number | null;

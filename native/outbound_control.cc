@@ -63,14 +63,16 @@ void Outbound::SendMessage(OutboundSa& sa, size_t payloadLength, const ProbeMess
 
 void Outbound::SendProbe(OutboundSa& sa, const Probe& probe, uint64_t nowMs) noexcept {
   sa.lastSentMs = nowMs;
-  SendMessage(sa, esp::PayloadThatFits(probe.size - sa.Overhead()), {ProbeMessage::Kind::kProbe, probe.id}, true);
+  if (probe.search) sa.searches += 1;
+  const auto kind = probe.search ? ProbeMessage::Kind::kSearch : ProbeMessage::Kind::kVerify;
+  SendMessage(sa, esp::PayloadThatFits(probe.size - sa.Overhead()), {kind, probe.id, sa.searches}, true);
 }
 
 void Outbound::ProbeArrived(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept {
   OutboundSa* sa = table_.Active(tunnel);
   if (sa == nullptr || !sa->pathProbes) return;
   sa->lastSentMs = nowMs;
-  SendMessage(*sa, aggfrag::kHeaderLength + ProbeMessage::kLength, {ProbeMessage::Kind::kAcknowledgement, id}, false);
+  SendMessage(*sa, aggfrag::kHeaderLength + ProbeMessage::kLength, {ProbeMessage::Kind::kAcknowledgement, id, sa->searches}, false);
   queue_.Flush();
 }
 

@@ -184,6 +184,11 @@ describe('the virtually-large MTU', { skip, timeout: 180_000 }, () => {
     const envelopes = (after?.envelopes ?? 0) - (before?.envelopes ?? 0);
     const packets = (after?.packets ?? 0) - (before?.packets ?? 0);
     assert.ok(envelopes <= packets * 1.06, `${envelopes} envelopes for ${packets} packets`);
+    for (const plane of [a, b]) {
+      const inbound = (await plane.call<SaStats[]>('saStats')).find((one) => one.direction === 'inbound');
+      assert.ok((inbound?.lost ?? 0) > 0, 'the numbers of the probes that were too large left the window');
+      assert.equal((await plane.call<TunnelStats[]>('tunnelStats'))[0]?.lost, 0, 'and count as no loss of the path');
+    }
   });
 
   it('carries TCP over a narrow path without the clamp', async () => {

@@ -83,7 +83,7 @@ bool PathMtu::NextProbe(Probe& probe, uint64_t nowMs) noexcept {
     beganMs_ = nowMs;
     deadlineMs_ = nowMs + kProbeMs;
   }
-  probe = {firstId_ + static_cast<uint32_t>(nextToSend_), soundings_[nextToSend_].size};
+  probe = {firstId_ + static_cast<uint32_t>(nextToSend_), soundings_[nextToSend_].size, purpose_ == Purpose::kSearch};
   nextToSend_ += 1;
   return true;
 }

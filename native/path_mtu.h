@@ -11,6 +11,8 @@ struct Probe {
   uint32_t id;
   /** Octets of the outer IP packet. */
   uint16_t size;
+  /** Of a search, most of whose probes are too large for the path. */
+  bool search;
 };
 
 /**

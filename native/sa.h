@@ -116,6 +116,8 @@ struct InboundSa {
   bool keeping = false;
   /** Where the newest packet came from. */
   Path from;
+  /** What `ProbeMessage::searches` last said. */
+  uint32_t searchesTold = 0;
 };
 
 struct OutboundSa {
@@ -161,6 +163,8 @@ struct OutboundSa {
   uint64_t largeEnvelopes = 0;
   /** The open envelope ends with a small packet, behind which nothing is expected. */
   bool endsSmall = false;
+  /** Probes of searches that were sent. */
+  uint32_t searches = 0;
 
   void MoveTo(const Path& to);
   /** Octets of outer IP and UDP headers. */

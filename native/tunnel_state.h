@@ -28,8 +28,10 @@ struct TunnelState {
   /** Inner packets. */
   Totals received;
   Totals sent;
-  /** Inbound sequence numbers that left the window unseen. */
+  /** Inbound sequence numbers that left the window unseen; those of the peer's search for a larger path are among them. */
   std::atomic<uint64_t> lost = 0;
+  /** Probes of such searches that the peer has sent and that have not come. */
+  std::atomic<uint64_t> searchesMissing = 0;
   /** Of the last authenticated packet, on the monotonic clock; 0 = never. */
   std::atomic<uint64_t> lastReceivedMs = 0;
 
@@ -44,6 +46,15 @@ struct TunnelState {
   std::atomic<bool> probed = false;
   std::atomic<bool> searching = false;
   std::atomic<uint64_t> blackHoles = 0;
+
+  /**
+   * Without the probes: their numbers leave the window long after the peer has told of them. An SA that is removed in between hides as many
+   * lost packets as its last search had probes.
+   */
+  uint64_t LostByPath() const noexcept {
+    const uint64_t all = lost.load(std::memory_order_relaxed), probes = searchesMissing.load(std::memory_order_relaxed);
+    return all > probes ? all - probes : 0;
+  }
 
   /** Belongs to the thread of the way out. */
   std::optional<PathMtu> pathMtu;

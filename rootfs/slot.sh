@@ -35,8 +35,7 @@ make_initramfs() {
     in_tools modprobe -d "/build/$slots/root" -S "$release" --show-depends -q "$module" 2>/dev/null || true
   done | sed -n "s|^insmod .*/root/\(.*\.ko[^ ]*\).*|\1|p" | sort -u | while read -r file; do
     file=${file/#lib\//usr/lib/}
-    name=$tree/usr/lib/modules/$release/$(basename "${file%.xz}")
-    case $file in *.xz) xz -dc "$root/$file" >"$name" ;; *) cp "$root/$file" "$name" ;; esac
+    cp "$root/$file" "$tree/usr/lib/modules/$release/"
   done
   cp "$root/usr/lib/modules/$release"/modules.{order,builtin,builtin.modinfo} "$tree/usr/lib/modules/$release/"
   in_tools depmod -b "/build/$slots/initramfs" "$release"

@@ -85,7 +85,7 @@ onBoth('one change compiles one; a refused one saves nothing', async (database) 
 onBoth('wrong fields are named', async (database) => {
   await firstFacts(database);
   await addHome(database, 'home-1');
-  const add = (kind: 'device' | 'pool' | 'customer' | 'site', record: Record<string, unknown>) =>
+  const add = (kind: 'device' | 'pool' | 'customer' | 'site' | 'release', record: Record<string, unknown>) =>
     refusal(edit(database, (to) => addRecord(to, kind, record)));
   assert.match(
     await add('device', { customer: 'acme', name: 'home-1' }),
@@ -104,6 +104,9 @@ onBoth('wrong fields are named', async (database) => {
   );
   assert.equal(await add('customer', { name: 'acme' }), "name: 'acme' is taken by another customer");
   assert.equal(await add('customer', { name: 'b', nmae: 1 }), 'nmae: unknown field');
+  const release = { name: '1.1.0', sha256: '0'.repeat(64) };
+  assert.match(await add('release', { ...release, url: 'file:///etc/passwd' }), /^url: expected an address/);
+  await edit(database, (to) => addRecord(to, 'release', { ...release, url: 'http://10.1.0.80/files/1.1.0.bundle' }));
   const reserved = { customer: 'acme', name: 's', settings: { identity: {}, tunnel: { networks: [] } } };
   assert.match(await add('site', reserved), /settings\.identity: .*\nsettings\.tunnel\.networks: /);
   const polluting = JSON.parse('{"customer":"acme","name":"s2","settings":{"__proto__":{"mtu":1},"x":1}}');

@@ -83,6 +83,13 @@ export const httpsUrl = z.string().refine((value) => {
   return url?.protocol === 'https:' && url.username === '' && value.length <= 300;
 }, 'expected an address such as "https://198.51.100.10:8443"');
 
+/** What lies there proves itself by its own signature: plain HTTP will do, as company servers have it that no public authority knows. */
+export const fileUrl = z.string().refine((value) => {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
+  return isWeb && url.username === '' && value.length <= 300;
+}, 'expected an address such as "https://files.example/moat-1.1.0-pc.bundle" (http: will do, bundles are signed)');
+
 const hiddenSecret = '[secret]';
 
 /** A TSIG key (RFC 8945, HMAC-SHA-256) as `NAME:SECRET`; empty: none. */

@@ -8,6 +8,7 @@ import {
   concealTsigKey,
   email,
   type Field,
+  fileUrl,
   httpsUrl,
   ikeId,
   integer,
@@ -199,7 +200,7 @@ export const kinds: Readonly<Record<KindName, Kind>> = {
     fields: {
       name: text(recordName),
       channel: text(recordName, { initial: 'stable' }),
-      url: text(httpsUrl),
+      url: text(fileUrl),
       sha256: text(sha256),
       signature: text(z.string().max(1000), { initial: '' }),
       state: text(z.enum(['draft', 'rolling', 'stopped']), { initial: 'draft' }),

@@ -12,6 +12,7 @@ import {
   encodeBootState,
   freshState,
   judge,
+  mayWrite,
   onTrial,
   otherSlot,
   type Slot,
@@ -145,6 +146,14 @@ test('an update that boots but does no work is gone at its first verdict, with t
   const { state, restart } = judge({ ...onTrial(freshState, 'b'), b: 0 }, 'b', 'failed', 'no-tunnel');
   assert.ok(restart);
   assert.deepEqual(state, { first: 'a', a: 3, b: 0, trial: null, whyA: null, whyB: 'no-tunnel' });
+});
+
+test('while an update is on trial, no other one is written over the slot that it would go back to', () => {
+  const trial = { ...onTrial(freshState, 'b'), b: 0 };
+  assert.equal(mayWrite(trial, 'b'), false);
+  assert.ok(mayWrite(judge(trial, 'b', 'proven', null).state, 'b'));
+  // The new slot did not come up: this one is free to try again.
+  assert.ok(mayWrite(trial, 'a'));
 });
 
 test('a committed slot without a tunnel stays: the provider is not the slot', () => {

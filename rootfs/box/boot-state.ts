@@ -72,6 +72,11 @@ export function encodeBootState(state: BootState): Uint8Array {
   return new Uint8Array(Buffer.from(text.padEnd(blockOctets, '#'), 'latin1'));
 }
 
+/** Not while the running slot is on trial: the idle one is where it would go back to. */
+export function mayWrite(state: BootState, running: Slot): boolean {
+  return state.trial !== running;
+}
+
 /** The slot is about to be overwritten: it must not be booted until that is complete. */
 export function beforeWriting(state: BootState, idle: Slot): BootState {
   return withWhy({ ...state, [idle]: 0, first: otherSlot(idle), trial: null }, idle, 'being-written');

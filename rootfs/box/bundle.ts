@@ -36,7 +36,7 @@ export interface Release {
 /** An update that is not for this box; `reason` is one word for the portal's table. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
-  readonly reason: 'malformed' | 'signature' | 'board' | 'older' | 'truncated' | 'content';
+  readonly reason: 'malformed' | 'signature' | 'board' | 'older' | 'same' | 'truncated' | 'content';
 
   constructor(reason: Refusal['reason'], message: string) {
     super(message);
@@ -89,7 +89,8 @@ export function admit(offered: Release, running: Release): void {
     throw new Refusal('board', `the bundle is for ${offered.board}, this box is ${running.board}`);
   }
   const order = compare(offered, running);
-  if (order <= 0) {
+  if (order === 0) throw new Refusal('same', `this box runs ${running.version} (${running.serial}) already`);
+  if (order < 0) {
     const names = `${offered.version} (${offered.serial}) is not newer than ${running.version} (${running.serial})`;
     throw new Refusal('older', `the bundle ${names}`);
   }

@@ -1,6 +1,7 @@
 /** Mounts /var, whatever state the data partition is in. Performs what `data.ts` decides. */
 import {
-  cpSync,
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -16,6 +17,7 @@ import {
   type DataStep,
   disposable,
   isFull,
+  isOfService,
   isWorthSalvaging,
   salvageFileOctets,
   salvageTotalOctets,
@@ -24,6 +26,7 @@ import { mustRun, run } from './disk.ts';
 
 const options = 'noatime,nosuid,nodev,commit=60,errors=remount-ro';
 const factory = '/usr/share/factory/var';
+const home = '/var/lib/moat';
 const kept = '/run/moat/salvaged';
 
 export interface DataReport {
@@ -79,7 +82,7 @@ function makeAnew(device: string, why: string, salvaged: readonly string[]): Dat
   const mounted = made.exitCode === 0 ? run('mount', ['-t', 'ext4', '-o', options, device, '/var']) : made;
   if (mounted.exitCode !== 0) return inMemory(`${why}; ${mounted.output}`);
   fillFromFactory();
-  if (salvaged.length > 0) cpSync(kept, '/var/lib/moat', { recursive: true });
+  if (salvaged.length > 0) run('cp', ['-a', `${kept}/.`, home]);
   run('sync', ['-f', '/var']);
   return { result: 'restored', detail: lastLines(why), salvaged };
 }
@@ -96,22 +99,43 @@ function salvage(device: string): string[] {
   const isMounted = run('mountpoint', ['-q', '/var']).exitCode === 0;
   if (!isMounted && run('mount', ['-t', 'ext4', '-o', 'ro,noload', device, '/var']).exitCode !== 0) return [];
   let left = salvageTotalOctets;
-  return files('/var/lib/moat').filter((path) => {
-    const bytes = readSmall(path);
-    const name = relative('/var/lib/moat', path);
+  return serviceFiles().filter((name) => {
+    const bytes = readSmall(join(home, name));
     if (bytes === null || bytes.length > left || !isWorthSalvaging(name, bytes)) return false;
     left -= bytes.length;
-    mkdirSync(dirname(join(kept, name)), { recursive: true, mode: 0o700 });
-    writeFileSync(join(kept, name), bytes, { mode: 0o600 });
-    return true;
+    return keep(name, bytes);
   });
 }
 
-function files(folder: string): string[] {
+/** With the owners that file and folders had: the services are no root. */
+function keep(name: string, bytes: Uint8Array): boolean {
   try {
-    return readdirSync(folder, { recursive: true, withFileTypes: true })
+    mkdirSync(dirname(join(kept, name)), { recursive: true, mode: 0o700 });
+    writeFileSync(join(kept, name), bytes, { mode: 0o600 });
+    for (const path of [name, ...foldersOf(name)]) {
+      const { uid, gid, mode } = statSync(join(home, path));
+      chownSync(join(kept, path), uid, gid);
+      chmodSync(join(kept, path), mode & 0o777);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** From the one that it is in up to `.`, /var/lib/moat itself. */
+function foldersOf(name: string): string[] {
+  const folder = dirname(name);
+  return folder === '.' ? ['.'] : [folder, ...foldersOf(folder)];
+}
+
+/** Names below /var/lib/moat. */
+function serviceFiles(): string[] {
+  try {
+    return readdirSync(home, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
+      .map((entry) => relative(home, join(entry.parentPath, entry.name)))
+      .filter(isOfService)
       .slice(0, 10_000);
   } catch {
     return [];

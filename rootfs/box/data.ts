@@ -30,11 +30,16 @@ export const salvageFileOctets = 8 * 1024 * 1024;
 /** And all of them together: a filled partition must not fill the memory. */
 export const salvageTotalOctets = 24 * 1024 * 1024;
 
-/** Whether a file below /var/lib/moat is worth carrying over: its name is one that a service writes, and it can be read. */
+/** Whether a file below /var/lib/moat has a name that a service writes: nothing else is even read. */
+export function isOfService(path: string): boolean {
+  if (/(^|\/)(confirmed|previous|candidate|rejected)$/.test(path)) return true;
+  // All but ssh's keys are read by who checks them: configurations, journal, zones and vault have checksums, revocation lists a signature.
+  return /\.(json|rec|journal|zone|crl)$/.test(path) || /(^|\/)ssh\/[A-Za-z0-9_.-]+$/.test(path);
+}
+
+/** Whether such a file is worth carrying over: it can be read. */
 export function isWorthSalvaging(path: string, bytes: Uint8Array): boolean {
-  if (path.endsWith('.json')) return isJson(bytes);
-  if (path.endsWith('.rec')) return true;
-  return /(^|\/)(zones|ssh)\/[A-Za-z0-9_.-]+$/.test(path) && bytes.length > 0;
+  return path.endsWith('.json') ? isJson(bytes) : bytes.length > 0;
 }
 
 function isJson(bytes: Uint8Array): boolean {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError } from '../../appliance/config/problems.ts';
-import { afterCheck, isFull, isWorthSalvaging } from './data.ts';
+import { afterCheck, isFull, isOfService, isWorthSalvaging } from './data.ts';
 import { addressesWild, assignSides, networkFiles, type Port, renames } from './ports.ts';
 import { judgeWork } from './probe.ts';
 import { parseSeed } from './seed.ts';
@@ -46,7 +46,17 @@ test('what is carried over a restore can be read', () => {
   const bytes = (content: string) => new TextEncoder().encode(content);
   assert.ok(isWorthSalvaging('state/leases.json', bytes('{}')));
   assert.ok(!isWorthSalvaging('state/leases.json', bytes('{"a":')));
-  assert.ok(!isWorthSalvaging('filler', bytes('x')));
+  assert.ok(isWorthSalvaging('state/dhcp/leases.journal', bytes('torn')));
+  assert.ok(!isWorthSalvaging('state/dhcp/leases.journal', bytes('')));
+  for (const name of [
+    'state/why.json',
+    'vault.rec',
+    'state/dhcp/leases.journal',
+    'state/dns/corp.example.zone',
+    'ssh/host_key',
+  ])
+    assert.ok(isOfService(name), name);
+  for (const name of ['filler', 'state/dns/.compiled/v24/0a1b', 'ssh/a b']) assert.ok(!isOfService(name), name);
 });
 
 test('the first port by where it sits is wild, and stays so when drivers load in another order', () => {

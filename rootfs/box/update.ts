@@ -2,13 +2,13 @@
  * Writes a signed bundle into the idle slot and puts it on trial. Usage: update.ts FILE|URL [--no-restart]
  * [--release NAME] (as the portal calls it).
  * Runs beside the tunnel with the least priority; can be cut anywhere and started again: chunks that are in the slot already
- * are neither fetched nor written. Exit codes: 0 done, 1 refused (the reason is on stdout and in the reports), 2 try again.
+ * are neither fetched nor written. While the running version is on trial nothing is done. Exit codes: 0 done, 1 refused (the reason is on stdout and in the reports), 2 try again.
  */
 import { createPublicKey } from 'node:crypto';
 import { openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
-import { beforeWriting, onTrial, otherSlot } from './boot-state.ts';
+import { beforeWriting, mayWrite, onTrial, otherSlot } from './boot-state.ts';
 import {
   admit,
   chunksOf,
@@ -85,6 +85,7 @@ async function main(): Promise<number> {
   const [name] = positionals;
   if (name === undefined) throw new Error('usage: update.ts FILE|URL [--no-restart] [--release NAME]');
   setPriority(19);
+  if (!mayWrite(readBootState(), runningSlot())) throw new Error('the running version is on trial itself');
   if (values.release !== undefined) writeUpdate({ release: values.release, state: 'downloading', problem: '' });
   const source = sourceOf(name);
   try {
@@ -99,7 +100,9 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     keepReport('update', { result: 'refused', reason: error.reason, sentence: error.message });
-    concludeUpdate('failed', error.message);
+    // A box that was flashed with what the portal wants has nothing to do.
+    if (error.reason === 'same') concludeUpdate('installed', '');
+    else concludeUpdate('failed', error.message);
     console.log(`moat: update refused (${error.reason}): ${error.message}`);
     return 1;
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { barsOf } from './bars.ts';
 import type { Sample } from './measure.ts';
 import { arrived, nextRate } from './packets.ts';
-import { type ComparisonRecord, summarize, together } from './record.ts';
+import { type ComparisonRecord, summarize, summaryOf, together } from './record.ts';
 import { asMarkdown, tables } from './report.ts';
 import { names } from './subjects.ts';
 
@@ -35,6 +35,11 @@ test('the search doubles back between what worked and what failed, whichever cam
   assert.equal(nextRate(100, Number.POSITIVE_INFINITY, 1.5), 150);
   assert.equal(nextRate(0, 100, 2), 50);
   assert.equal(nextRate(100, 400, 1.1), 200);
+});
+
+test('two rounds: the median lies between them', () => {
+  assert.deepEqual(summaryOf([4, 1]), { median: 2.5, lowest: 1, highest: 4, rounds: 2 });
+  assert.equal(summaryOf([4, 1, 2]).median, 2);
 });
 
 test('rounds of several runs are those of one, and medians and spread are theirs', () => {
@@ -71,5 +76,5 @@ test('a table has a column only for what was measured', () => {
   const [tcp, ...others] = tables(summarize(record({ moat: [{ tcp1Up: 1 }, { tcp1Up: 2 }], x: [{}] })));
   assert.deepEqual(others, []);
   assert.ok(tcp);
-  assert.deepEqual(asMarkdown(tcp).split('\n').slice(2), ['| moat | 2.00 (1.00-2.00) |', '| x | - |']);
+  assert.deepEqual(asMarkdown(tcp).split('\n').slice(2), ['| moat | 1.50 (1.00-2.00) |', '| x | - |']);
 });

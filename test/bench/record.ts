@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { quantile } from '../lab/measures.ts';
+import { median } from '../lab/measures.ts';
 import { type Machine, machine } from './cpu.ts';
 import { type Measure, measures, type Sample } from './measure.ts';
 
@@ -85,7 +85,7 @@ function summariesOf(samples: readonly Sample[]): Partial<Record<Measure, Summar
 
 export function summaryOf(values: readonly number[]): Summary {
   return {
-    median: quantile(values, 0.5),
+    median: median(values),
     lowest: Math.min(...values),
     highest: Math.max(...values),
     rounds: values.length,

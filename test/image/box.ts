@@ -44,7 +44,7 @@ export class Box {
   /** When it says that it does its work. */
   async works(seconds = bootSeconds): Promise<Working> {
     const [, slot = '', at = ''] = await this.see(/moat: works in slot ([ab]) at (\d+) s[^\n]*\n/, seconds);
-    return { slot, at: Number(at), processorSeconds: this.console.processorSeconds() };
+    return { slot, at: Number(at), processorSeconds: Math.round(this.console.processorSeconds()) };
   }
 
   /** The box's own key, in base64. */
@@ -79,16 +79,20 @@ export class Box {
 
   /** Lets a machine that was started with `awake` live for so long; what reading its memory takes does not count. */
   async lives(milliseconds: number): Promise<void> {
-    while (!(await this.#order('info status', 200)).includes('running')) {
+    for (;;) {
+      const status = await this.#order('info status', 200);
+      if (status.includes('VM status: running')) break;
       if (this.console.ended) throw new Error(`the machine does not go on: ${this.console.text.slice(-500)}`);
+      // It was stopped before its memory was kept, and is so again once that has been read.
+      if (/VM status: paused\s*$/m.test(status)) await this.#order('cont', 200);
       await sleep(50);
     }
     await sleep(milliseconds);
   }
 
-  /** Keeps the memory in a file; the disk stays as it is. A machine started with `awake` goes on. */
+  /** Stops it and keeps the memory in a file; the disk stays as it is. A machine started with `awake` goes on. */
   async sleep(memory: string): Promise<void> {
-    await this.#order(`migrate_set_parameter max-bandwidth 10G\nmigrate "exec:cat > ${memory}"\nquit`);
+    await this.#order(`stop\nmigrate_set_parameter max-bandwidth 10G\nmigrate "exec:cat > ${memory}"\nquit`);
     await this.console.kill('SIGKILL');
   }
 

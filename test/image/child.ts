@@ -7,6 +7,8 @@ export class Child {
   readonly #log: string;
   readonly #started = performance.now();
   #text = '';
+  /** What had been used when the text was so long. */
+  readonly #used: { from: number; seconds: number }[] = [];
   #ended = false;
   #waiting: (() => void)[] = [];
 
@@ -37,12 +39,18 @@ export class Child {
     return this.#process.pid ?? 0;
   }
 
+  /** Processor time when it had said this; null where it has not. */
+  processorSecondsAt(pattern: RegExp): number | null {
+    const at = this.#text.search(pattern);
+    return at < 0 ? null : (this.#used.findLast(({ from }) => from <= at)?.seconds ?? 0);
+  }
+
   /** Seconds of processor time that it has used, its threads included; 0 when it is gone. */
   processorSeconds(): number {
     try {
       // proc(5): after the name in parentheses, utime and stime are the 12th and 13th, in ticks of 10 ms.
       const fields = readFileSync(`/proc/${this.pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
-      return Math.round((Number(fields[11]) + Number(fields[12])) / 100);
+      return (Number(fields[11]) + Number(fields[12])) / 100;
     } catch {
       return 0;
     }
@@ -78,10 +86,12 @@ export class Child {
     // Terminal sequences of firmware and GRUB are of no use to anybody here.
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what they are made of
     const clean = chunk.toString('utf8').replaceAll(/\x1b\[[0-9;?=]*[A-Za-z]|\r|\x1bc/g, '');
+    const used = this.processorSeconds();
+    this.#used.push({ from: this.#text.length, seconds: used });
     this.#text += clean;
-    // In the file every line has the second in which it came.
+    // In the file every line has the second in which it came, and the processor time of the process until then.
     const seconds = ((performance.now() - this.#started) / 1000).toFixed(1);
-    appendFileSync(this.#log, clean.replaceAll('\n', `\n${seconds.padStart(6)} `));
+    appendFileSync(this.#log, clean.replaceAll('\n', `\n${seconds.padStart(6)} ${used.toFixed(1).padStart(6)} `));
     this.#wake();
   }
 

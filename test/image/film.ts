@@ -57,23 +57,21 @@ export class Film {
   static async record(ground: Ground, { name, box, disk, options = {}, until }: Scene): Promise<Film> {
     const stills: Still[] = [];
     let atMs = 0;
-    let said = box.console.text;
+    let said = '';
     for (let machine = box, writes = disk; ; ) {
       const memory = join(ground.folder, `${name}-${stills.length}.memory`);
       await machine.sleep(memory);
+      // What it said while it was put to sleep too.
+      said += machine.console.text;
       stills.push({ atMs, disk: writes, memory, said });
+      if (until.test(machine.console.text)) return new Film(ground, stills, atMs, options);
       if (stills.length > mostStills) throw new Error(`${name}: no ${until} after ${Math.round(atMs / 1000)} s`);
       writes = await writes.overlay(join(ground.folder, `${name}-${stills.length}.qcow2`));
       machine = ground.start(writes, name, { ...options, awake: memory });
       await machine.lives(0);
       const started = performance.now();
-      const isOver = await machine.saysWithin(until, stillMs);
+      await machine.saysWithin(until, stillMs);
       atMs += performance.now() - started;
-      said += machine.console.text;
-      if (isOver) {
-        await machine.cut();
-        return new Film(ground, stills, atMs, options);
-      }
     }
   }
 

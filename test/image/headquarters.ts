@@ -1,6 +1,7 @@
 /** The real provisioning service in the office, with the tunnel end that follows it: what boxes with a token join. */
 import { join } from 'node:path';
 import { must } from '../lab/processes.ts';
+import type { Child } from './child.ts';
 import type { Office } from './office.ts';
 import { officeAddress } from './street.ts';
 
@@ -10,6 +11,7 @@ const program = join(top, 'provisioning/bin/portal');
 export class Headquarters {
   readonly #office: Office;
   readonly #folder: string;
+  #end: Child | null = null;
 
   private constructor(office: Office) {
     this.#office = office;
@@ -25,12 +27,47 @@ export class Headquarters {
     await own.#portal('init', '--address', officeAddress, ...networks);
     const service = office.start('provisioning', [program, '--dir', folder, 'run']);
     await service.match(/portalStarted/, 60);
-    const tunnel = ['run', '--config', join(folder, 'tunnel.json'), '--watch', '--state', join(folder, 'tunnel')];
-    const end = office.start('tunnel', [join(top, 'appliance/bin/moat'), ...tunnel]);
     await own.#portal('policy', 'set', 'default', '--setting', 'lan.interface=work0', 'lan.wild=wild0');
     await own.#portal('customer', 'add', 'acme');
-    await end.match(/configured/, 60);
+    await own.openTunnel();
     return own;
+  }
+
+  async openTunnel(): Promise<void> {
+    const folder = this.#folder;
+    const tunnel = ['run', '--config', join(folder, 'tunnel.json'), '--watch', '--state', join(folder, 'tunnel')];
+    this.#end = this.#office.start('tunnel', [join(top, 'appliance/bin/moat'), ...tunnel]);
+    await this.#end.match(/configured/, 60);
+  }
+
+  /** No box gets its tunnel any more; the database still answers. */
+  async closeTunnel(): Promise<void> {
+    await this.#end?.kill('SIGTERM');
+  }
+
+  /** Every box is to have it. @param sha256 of what is at the URL, in hexadecimal. */
+  async release(name: string, url: string, sha256: string): Promise<void> {
+    await this.#portal(
+      'release',
+      'add',
+      name,
+      '--url',
+      url,
+      '--sha256',
+      sha256,
+      '--state',
+      'rolling',
+      '--percent',
+      '100',
+    );
+  }
+
+  /** What `portal release progress` says of the boxes that went back. */
+  async wentBack(name: string): Promise<readonly { device: string; problem: string }[]> {
+    const progress = JSON.parse(await this.#portal('--json', 'release', 'progress', name)) as {
+      failed: { device: string; problem: string }[];
+    };
+    return progress.failed;
   }
 
   /** For a box that nobody has seen yet. */

@@ -12,6 +12,8 @@ import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
 import { cutsWhilePortalIsMade, flashedPortal } from './stories/portal.ts';
 import { portalInTheRoot } from './stories/portal-room.ts';
+import { releaseThatFails } from './stories/release.ts';
+import { costOfStart, writesAtRest } from './stories/resting.ts';
 import { manyDamages } from './stories/room.ts';
 import { servicesInTheRoot } from './stories/services.ts';
 import { rollbackInTheRoot, updatesInTheRoot } from './stories/update-room.ts';
@@ -49,6 +51,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'rollback, without QEMU': rollbackInTheRoot,
   'flipped bits': ofRoot,
   'refused, good and useless updates': updates,
+  'release that fails, by the portal': releaseThatFails,
   'damaged data': ofData,
   'cuts while running': whileRunning,
   'filled data': filled,
@@ -58,6 +61,8 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'portal cut in its first start, without QEMU': portalInTheRoot,
   'flashed portal': flashedPortal,
   'cuts while a portal is made': cutsWhilePortalIsMade,
+  'cost of a start': costOfStart,
+  'writes at rest': writesAtRest,
   'boot by UEFI': (ground) => bootsBy(ground, 'uefi'),
 };
 

@@ -24,7 +24,7 @@ export function parsePing(output: string): PingResult {
     received: Number(totals?.[2] ?? 0),
     duplicates: replies.length - firsts.length,
     times,
-    median: quantile(times, 0.5),
+    median: median(times),
     p99: quantile(times, 0.99),
     order: firsts.map((reply) => Number(reply[1])),
     errors: output.split('\n').filter((line) => /^From |local error|[Uu]nreachable/.test(line)),
@@ -38,7 +38,12 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-export const median = (values: readonly number[]): number => quantile(values, 0.5);
+/** Of an even number the mean of the two in the middle: with two rounds neither is the better one. NaN of nothing. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(middle)] ?? Number.NaN) + (sorted[Math.ceil(middle)] ?? Number.NaN)) / 2;
+}
 
 /**
  * Whether `hits` of `trials` is what `probability` gives, within `deviations` standard deviations of the binomial.

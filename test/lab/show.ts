@@ -23,7 +23,8 @@ export async function show(options: { nat: boolean }): Promise<void> {
   say('Starting moat at the home and at the portal, each with the public key of the other.');
   const { home, portal } = await startMoats(world, {}, (host, moat) => narrate(host, moat, say));
   const { ike } = await home.peer();
-  say(`IKE:  ${ike?.cipher}, ${ike?.prf}, ${ike?.keyExchange}${ike?.natLocal ? ', through a NAT' : ''}`);
+  const exchanges = [ike?.keyExchange, ...(ike?.additionalKeyExchange ? [ike.additionalKeyExchange] : [])].join(' + ');
+  say(`IKE:  ${ike?.cipher}, ${ike?.prf}, ${exchanges}${ike?.natLocal ? ', through a NAT' : ''}`);
   const child = ike?.children[0];
   say(
     `ESP:  ${child?.cipher}, ${child?.mode} mode, ${child?.encapsulation === 'udp' ? 'in UDP 4500' : 'IP protocol 50'}`,

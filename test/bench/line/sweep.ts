@@ -1,6 +1,6 @@
 import { runFlow } from '../../lab/flow.ts';
 import type { Impairment } from '../../lab/internet.ts';
-import { quantile } from '../../lab/measures.ts';
+import { median } from '../../lab/measures.ts';
 import type { World } from '../../lab/world.ts';
 import { type ComparisonRecord, origin } from '../record.ts';
 import { chosen, type Started, start } from '../subjects.ts';
@@ -40,7 +40,7 @@ async function onLine(world: World, impairment: Impairment): Promise<Point> {
     throughput: tcp.bitsPerSecond / 1e6,
     jitter: flow.jitterUs / 1e3,
     loss: (flow.lost / flow.sent) * 100,
-    http: quantile(small.ms, 0.5),
+    http: median(small.ms),
   };
 }
 

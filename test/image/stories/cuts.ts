@@ -88,6 +88,7 @@ interface Update {
 export async function whileUpdating(ground: Ground, disk: Disk, { stick, command }: Update): Promise<string> {
   const options = { stick };
   const box = ground.start(disk, 'cuts-update-film', options);
+  const key = await box.publicKey();
   await box.works();
   await box.shell('sync');
   box.console.say(command);
@@ -100,6 +101,7 @@ export async function whileUpdating(ground: Ground, disk: Disk, { stick, command
     const life = await film.resume(atMs, name);
     await life.box.cut();
     const next = ground.start(life.disk, 'cuts-update-next', options);
+    assert.equal(await next.publicKey(), key, 'the identity is the same');
     const { slot, at, processorSeconds } = await next.works();
     await next.cut();
     forget(ground, name);

@@ -3,6 +3,7 @@
  * with the image's partitions. A case takes seconds instead of minutes, so there can be many.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { must } from '../../lab/processes.ts';
@@ -21,6 +22,8 @@ interface Found {
   readonly key: string | null;
   readonly writable: string;
   readonly filesystem: string;
+  readonly lease: string;
+  readonly home: string;
 }
 
 /** In namespaces of its own. The machine's kernel need not know GPT: /sys says what the box would find there. */
@@ -78,6 +81,42 @@ const kinds: Readonly<Record<string, Spoil>> = {
   'both raw copies of the key': (disk) => disk.write('state', mib, new Uint8Array(2 * mib)),
 };
 
+/** DHCP's journal, as its service leaves it: the folder and the file are that of its user. */
+const lease = { user: 971, text: 'a lease', told: '971 755\n971 640\na lease' };
+
+/** By a computer with the medium in it: with the service's file there, `command` runs in the root of the data partition. */
+function outside(disk: Disk, command: string): void {
+  const script = `d=$(mktemp -d) && mount -o loop,offset=${disk.offset('data')},sizelimit=${disk.size('data')} "$0" "$d" && cd "$d" || exit 1
+    mkdir -p lib/moat/state/dhcp && printf '${lease.text}' >lib/moat/state/dhcp/leases.journal && chmod 640 lib/moat/state/dhcp/leases.journal
+    chown -R ${lease.user} lib/moat/state/dhcp; ${command}
+    cd / && umount "$d" && rmdir "$d"`;
+  execFileSync('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', script, disk.path], { stdio: 'pipe' });
+}
+
+/** What a full partition comes to: emptied where its content can be made again, else made anew around what the services wrote. */
+const fillings: Readonly<Record<string, { command: string; result: string }>> = {
+  'filled with caches': { command: 'mkdir -p cache; cat /dev/zero >cache/filler 2>/dev/null', result: 'cleared' },
+  'filled with who knows what': { command: 'cat /dev/zero >lib/moat/filler 2>/dev/null', result: 'restored' },
+  'no node left': {
+    command: 'mkdir lib/moat/many; cd lib/moat/many; seq 90000 | xargs touch 2>/dev/null; cd "$d"',
+    result: 'restored',
+  },
+};
+
+async function fillAndMend(ground: Ground, fresh: Disk): Promise<string[]> {
+  const results: string[] = [];
+  for (const [name, { command, result }] of Object.entries(fillings)) {
+    const disk = await fresh.copy(join(ground.folder, 'room.img'));
+    outside(disk, command);
+    const found = await mend(disk);
+    assert.deepEqual([found.result, found.writable, found.key, found.home], [result, 'ok', key, '0 755'], name);
+    assert.equal(found.lease, lease.told, `${name}: the leases are there, and DHCP's own`);
+    assert.equal((await mend(disk)).result, 'clean', `${name}: the next start finds nothing to mend`);
+    results.push(`${name}: ${found.result}`);
+  }
+  return results;
+}
+
 export async function manyDamages(ground: Ground): Promise<string> {
   const fresh = await ground.newDisk('room-fresh');
   // Three starts: the key is in both raw places and in the file.
@@ -96,8 +135,9 @@ export async function manyDamages(ground: Ground): Promise<string> {
     assert.deepEqual(again.damaged.includes('file'), false);
     results.push(`${name}: ${found.result}`);
   }
+  results.push(...(await fillAndMend(ground, fresh)));
   rmSync(join(ground.folder, 'room.img'));
-  return `${cases} cases, key kept and /var on the medium in each; ${tally(results)}`;
+  return `${results.length} cases, key kept and /var on the medium in each; ${tally(results)}`;
 }
 
 function tally(results: readonly string[]): string {

@@ -80,11 +80,12 @@ export function wrongOffers(ground: Ground): WrongOffer[] {
   const offers = [
     wrong('foreign', 'signature', offer(ground, 'foreign', {}, generateKeyPairSync('ed25519').privateKey)),
     wrong('older', 'older', offer(ground, 'older', { version: '0.0.9' })),
-    wrong('same', 'older', offer(ground, 'same', { serial: built().release.serial })),
+    wrong('same', 'same', offer(ground, 'same', { serial: built().release.serial })),
     wrong('board', 'board', offer(ground, 'board', { board: 'toaster' })),
     wrong('short', 'truncated', offer(ground, 'short')),
   ];
-  truncateSync(join(ground.office.files, 'short'), 90_000_000);
+  const short = join(ground.office.files, 'short');
+  truncateSync(short, Math.floor(statSync(short).size * 0.75));
   return offers;
 }
 
@@ -131,11 +132,12 @@ export async function cutUpdates(ground: Ground): Promise<string> {
   const stick = join(ground.office.files, 'cuts');
   truncateSync(stick, Math.ceil(statSync(stick).size / 512) * 512);
   const { disk } = await ground.seasoned('cut-update');
-  // Everything shall have to be written.
-  spoilSlotB(disk);
+  // Everything shall have to be written: that is what is cut.
+  spoilSlotB(disk, 1);
   return whileUpdating(ground, disk, { stick, command: `${command} /dev/sda` });
 }
 
-export function spoilSlotB(disk: Disk): void {
-  for (let at = 0; at < 100; at += 3) disk.write('root-b', at * 1_048_576, new Uint8Array(1_048_576).fill(at));
+/** @param every which MiB of its root. */
+export function spoilSlotB(disk: Disk, every = 3): void {
+  for (let at = 0; at < 100; at += every) disk.write('root-b', at * 1_048_576, new Uint8Array(1_048_576).fill(at));
 }
