@@ -35,11 +35,16 @@ chroot "$root" systemctl --quiet enable systemd-networkd.service moat-prepare.se
   moat-console.service moat-ssh.service moat-follow.path moat-follow.service moat-keep.path 2>/dev/null
 ln -sfn /usr/lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.target"
 chroot "$root" passwd --quiet --lock root
-while read -r line; do
-  case $line in '#'* | '') continue ;; esac
-  # The patterns are meant to be expanded, below the root.
-  (cd "$root" && rm -rf $line)
-done <"$top/rootfs/prune.txt"
+prune() {
+  local line
+  while read -r line; do
+    case $line in '#'* | '') continue ;; esac
+    # The patterns are meant to be expanded, below the root.
+    (cd "$root" && rm -rf $line)
+  done <"$1"
+}
+prune "$top/rootfs/prune.txt"
+[ "$side" = portal ] || prune "$top/rootfs/prune-home.txt"
 mkdir -p "$product/update-keys"
 "$top/node_modules/.bin/node" "$top/images/signing.ts" public >"$product/update-keys/release.pub"
 : >"$root/etc/machine-id"

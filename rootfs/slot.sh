@@ -31,7 +31,9 @@ make_initramfs() {
   ln -s ../usr/lib/modules "$tree/lib/modules"
   cp "$top/rootfs/initramfs/init" "$tree/init"; cp "$top/rootfs/initramfs/slots.sh" "$tree/lib/slots.sh"
   chmod 755 "$tree/init"
-  grep -v '^#' "$top/rootfs/initramfs/modules.txt" | xargs -n 1 echo | while read -r module; do
+  local lists=("$top/rootfs/initramfs/modules.txt")
+  [ "$side" = home ] || lists+=("$top/rootfs/initramfs/modules-portal.txt")
+  grep -hv '^#' "${lists[@]}" | xargs -n 1 echo | while read -r module; do
     in_tools modprobe -d "/build/$slots/root" -S "$release" --show-depends -q "$module" 2>/dev/null || true
   done | sed -n "s|^insmod .*/root/\(.*\.ko[^ ]*\).*|\1|p" | sort -u | while read -r file; do
     file=${file/#lib\//usr/lib/}
