@@ -37,7 +37,8 @@ function stickDevice(): string | null {
     const facts = readText(`/sys/class/block/${name}/uevent`) ?? '';
     if (/^PARTNAME=moat-/m.test(facts) || !/^(sd|mmcblk|vd)/.test(name)) continue;
     const { exitCode, output } = run('fatlabel', [`/dev/${name}`], 10_000);
-    if (exitCode === 0 && output.split('\n').at(-1)?.trim() === stickLabel) return `/dev/${name}`;
+    // It also complains about tables of characters that the root does not have.
+    if (exitCode === 0 && output.split('\n').some((line) => line.trim() === stickLabel)) return `/dev/${name}`;
   }
   return null;
 }

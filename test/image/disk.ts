@@ -1,5 +1,5 @@
 /** Disks of the machines: raw copies of the image that tests can spoil where they like, and overlays for long series. */
-import { closeSync, constants, copyFileSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, openSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { must } from '../lab/processes.ts';
 
 const mib = 1_048_576;
@@ -47,6 +47,8 @@ export class Disk {
   }
 
   size(partition: Partition): number {
+    // The last one: as large as the image was made, but for the copy of the partition table behind it.
+    if (partition === 'data' && this.format === 'raw') return statSync(this.path).size - this.offset('data') - mib;
     return layout[partition][1] * mib;
   }
 
