@@ -9,7 +9,7 @@
 
 namespace moat {
 
-/** What the control plane asks of the thread that owns the SAs; see `Dataplane` in `native/index.ts`. */
+/** What the control plane asks of the threads that own the SAs; see `Dataplane` in `native/index.ts`. */
 struct InstallInbound {
   std::unique_ptr<InboundSa> sa;
 };
@@ -47,9 +47,36 @@ struct DemandCookies {
   uint64_t untilMs;
 };
 
+/** What the way in has to tell the way out. */
+struct InboundWasSeen {
+  uint32_t spi;
+};
+
+struct PeerHasMoved {
+  uint32_t tunnel;
+  Path path;
+};
+
+struct ProbeHasArrived {
+  uint32_t tunnel;
+  uint32_t id;
+};
+
+struct ProbeWasAcknowledged {
+  uint32_t tunnel;
+  uint32_t id;
+};
+
+/** For the thread that has the way out. */
+using OutboundCommand = std::variant<InstallOutbound, ActivateOutbound, RemoveOutbound, MovePath, SendIke, InboundWasSeen, PeerHasMoved,
+                                     ProbeHasArrived, ProbeWasAcknowledged>;
+
+/** The second thread has nothing to do with the way out any more. */
+struct WayOutReturned {};
+
 struct Stop {};
 
-using Command =
-    std::variant<InstallInbound, InstallOutbound, ActivateOutbound, RemoveInbound, RemoveOutbound, MovePath, SendIke, DemandCookies, Stop>;
+/** For the first thread, which obeys in the order given. */
+using Command = std::variant<InstallInbound, RemoveInbound, DemandCookies, OutboundCommand, WayOutReturned, Stop>;
 
 }  // namespace moat

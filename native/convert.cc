@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 namespace moat {
@@ -67,6 +68,9 @@ std::span<const uint8_t> ToKey(const Napi::Object& secret) {
   return {octets.Data(), octets.ByteLength()};
 }
 
+/** Two where a third processor is left for those whose packets pass; on two, the second thread only takes their time (README, Decisions). */
+unsigned ThreadsForThisMachine() { return std::thread::hardware_concurrency() > 2 ? 2 : 1; }
+
 Napi::Object FromEndpoint(Napi::Env env, const Endpoint& endpoint) {
   Napi::Object to = Napi::Object::New(env);
   to.Set("address", FormatAddress(endpoint.address));
@@ -83,6 +87,9 @@ PlaneOptions ToPlaneOptions(const Napi::Object& from, Reading& reading) {
   options.ports.ike = static_cast<uint16_t>(Number(Part(from, "ports"), "ike"));
   options.ports.natTraversal = static_cast<uint16_t>(Number(Part(from, "ports"), "natTraversal"));
   options.replayWindow = Number(from, "replayWindow");
+  const Napi::Value threads = from.Get("threads");
+  options.threads = threads.IsNumber() ? threads.ToNumber().Uint32Value() : ThreadsForThisMachine();
+  if (options.threads < 1 || options.threads > 2) reading.problem = "threads must be 1, 2 or 'auto'";
   if (options.tunMtu < 576 || options.tunMtu > 65535) reading.problem = "tun.mtu must be 576 to 65535";
   const bool powerOfTwo = std::has_single_bit(options.replayWindow);
   if (!powerOfTwo || options.replayWindow < 64) reading.problem = "replayWindow must be a power of two of at least 64";

@@ -1,11 +1,13 @@
 #include "inbound.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "classify.h"
 #include "ecn.h"
 #include "mss.h"
 #include "probe_message.h"
+#include "wire_path.h"
 
 namespace moat {
 namespace {
@@ -97,11 +99,26 @@ Drop Inbound::PostIke(std::span<const uint8_t> message, const Path& path, uint64
   const IkeGate::Verdict verdict = gate_.Judge(message, path.remote, nowMs);
   if (verdict == IkeGate::Verdict::kMalformed) return Drop::kMalformed;
   if (verdict == IkeGate::Verdict::kChallenged) {
-    notices_.Challenge(gate_.Answer(), path);
+    Challenge(gate_.Answer(), path);
     return Drop::kCookieDemanded;
   }
   const bool ofStranger = verdict == IkeGate::Verdict::kStranger;
   return events_.Post(DatagramEvent{{message.begin(), message.end()}, path, ofStranger}) ? Drop::kNone : Drop::kQueueFull;
+}
+
+/** Goes out at once and past all that waits: one answer for one message, which a stranger who does not get it sends again. */
+void Inbound::Challenge(std::span<const uint8_t> message, const Path& path) noexcept {
+  static uint8_t marker[kNonEspMarkerLength] = {};
+  const SocketKind socket = sockets_.UdpFor(path.local.address.family, path.local.port);
+  iovec pieces[] = {{marker, IsIke(socket) ? 0 : sizeof marker}, {const_cast<uint8_t*>(message.data()), message.size()}};
+  msghdr header{};
+  header.msg_iov = pieces;
+  header.msg_iovlen = 2;
+  alignas(cmsghdr) uint8_t control[WirePath::kControlLength];
+  const WirePath to(path);
+  to.Fill(header, control, 0);
+  if (sendmsg(sockets_.Descriptor(socket), &header, MSG_DONTWAIT) >= 0) return;
+  counters_.Count(errno == EAGAIN || errno == ENOBUFS ? Drop::kQueueFull : Drop::kSendFailed);
 }
 
 Drop Inbound::ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept {
@@ -132,8 +149,7 @@ void Inbound::Authenticated(InboundSa& sa, const esp::Opened& opened, const Rece
   }
   // RFC 7296 2.23: only a fresh packet tells where the peer is; an old one may have been held back.
   if (!opened.newest || sa.from == received.path) return;
-  sa.from = received.path;
-  if (received.path.local.port != 0) notices_.PeerMoved(sa.tunnel, received.path);
+  if (received.path.local.port == 0 || notices_.PeerMoved(sa.tunnel, received.path)) sa.from = received.path;
 }
 
 /** What an authenticated ESP packet carries: a packet, AGGFRAG blocks where that was agreed, or nothing. */

@@ -19,13 +19,11 @@ class InboundNotices {
   virtual ~InboundNotices() = default;
   /** The first authenticated packet of an inbound SA. */
   virtual void InboundSeen(uint32_t spi) noexcept = 0;
-  /** The newest authenticated packet of a tunnel came over this path, which differs from the one before. */
-  virtual void PeerMoved(uint32_t tunnel, const Path& path) noexcept = 0;
+  /** The newest authenticated packet of a tunnel came over this path, which differs from the one before. False: to be said again. */
+  virtual bool PeerMoved(uint32_t tunnel, const Path& path) noexcept = 0;
   /** A path probe that wants an acknowledgement, and an acknowledgement of ours. */
   virtual void ProbeArrived(uint32_t tunnel, uint32_t id) noexcept = 0;
   virtual void ProbeAcknowledged(uint32_t tunnel, uint32_t id) noexcept = 0;
-  /** An IKE message that is the answer to one that came over this path. */
-  virtual void Challenge(std::span<const uint8_t> message, const Path& path) noexcept = 0;
 };
 
 /** The way in: socket -> SA by SPI -> replay window -> ESP (-> AGGFRAG) -> selectors -> TUN. Owns the inbound SAs. */
@@ -58,6 +56,7 @@ class Inbound : private aggfrag::Receiver, private PacketWriter {
  private:
   Drop Receive(SocketKind kind, std::span<uint8_t> datagram, const Received& received, uint64_t nowMs) noexcept;
   Drop PostIke(std::span<const uint8_t> message, const Path& path, uint64_t nowMs) noexcept;
+  void Challenge(std::span<const uint8_t> message, const Path& path) noexcept;
   InboundSa* Find(uint32_t spi) noexcept;
   Drop ReceiveEsp(std::span<uint8_t> packet, const Received& received, uint64_t nowMs) noexcept;
   void Authenticated(InboundSa& sa, const esp::Opened& opened, const Received& received) noexcept;

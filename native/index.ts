@@ -10,6 +10,8 @@ export interface DataplaneOptions {
   readonly ports: { readonly ike: number; readonly natTraversal: number };
   /** Packets, a power of two of at least 64; normally 4096. */
   readonly replayWindow: number;
+  /** 2: the way out has a thread of its own while there is much to do. `auto`, the default: 2 where the machine has more than two processors. */
+  readonly threads?: 1 | 2 | 'auto';
 }
 
 export type DataplaneEvent =

@@ -19,11 +19,21 @@ class Mailbox {
 
   int Descriptor() const noexcept { return wake_.Get(); }
 
-  void Post(Letter letter) {
-    if (!Put(std::move(letter))) return;
+  /** False, and the letter is lost: `most` wait already. */
+  bool Post(Letter letter, size_t most = SIZE_MAX) {
+    switch (Add(std::move(letter), most)) {
+      case Added::kFull:
+        return false;
+      case Added::kBehindOthers:
+        return true;
+      case Added::kFirst:
+        break;
+    }
     // Not under the lock: waking the reader may give it the processor at once, and it would wait for the lock, for as long as others run.
     const uint64_t one = 1;
-    if (write(wake_.Get(), &one, sizeof one) < 0) return;
+    // It fails only where the descriptor is readable already.
+    [[maybe_unused]] const ssize_t written = write(wake_.Get(), &one, sizeof one);
+    return true;
   }
 
   /** The oldest letters, at most so many; while there are more, the descriptor stays readable. */
@@ -38,11 +48,18 @@ class Mailbox {
   }
 
  private:
-  /** Whether it is the first one, of which the reader must be told; while there are more, it knows. */
-  bool Put(Letter letter) {
+  enum class Added : uint8_t {
+    kFull,
+    kBehindOthers,
+    /** The reader must be told; while there are more, it knows. */
+    kFirst,
+  };
+
+  Added Add(Letter letter, size_t most) {
     const std::lock_guard lock(mutex_);
+    if (letters_.size() >= most) return Added::kFull;
     letters_.push_back(std::move(letter));
-    return letters_.size() == 1;
+    return letters_.size() == 1 ? Added::kFirst : Added::kBehindOthers;
   }
 
   Fd wake_;

@@ -10,13 +10,14 @@
 namespace moat {
 namespace {
 
-constexpr uint64_t kAcquireIntervalMs = 1000;
-
 /**
  * What one turn reads and sends, before what came in has its turn. It reads more than it sends, so that where there is too much the kernel's queue
  * stays short and ours, which is fair, grows.
  */
 constexpr size_t kReadOctets = 512 << 10, kReadPackets = 512, kSendOctets = 256 << 10, kSendPackets = 256;
+
+/** After so long without a packet the next one is taken to be alone. */
+constexpr uint64_t kCalmUs = 1000;
 
 /** RFC 1812 4.3.2.8: answers of ICMP are limited; this many in each interval. */
 constexpr uint64_t kTooBigIntervalMs = 100;
@@ -29,16 +30,6 @@ constexpr size_t kSmallPacket = 512;
 size_t BlockLength(size_t tunMtu) {
   const size_t largest = std::max(tunMtu, size_t{65535});
   return (esp::kHeadroom + largest + esp::kMaxTrailer + 63) / 64 * 64;
-}
-
-/** No peer is behind an address that only one link knows, or many hosts share. */
-bool WorthAcquiring(const Address& destination) {
-  if (destination.family == 4) {
-    const auto value = static_cast<uint32_t>(destination.value);
-    return value >> 28 < 14 && value >> 16 != 0xa9fe;
-  }
-  const auto top = static_cast<uint16_t>(destination.value >> 112);
-  return top >> 8 != 0xff && (top & 0xffc0) != 0xfe80;
 }
 
 }  // namespace
@@ -65,16 +56,26 @@ void Outbound::TakeTurn(uint64_t nowUs) noexcept {
 }
 
 void Outbound::ReadTun(uint64_t nowUs) noexcept {
-  size_t octets = 0;
-  for (size_t count = 0; count < kReadPackets && octets < kReadOctets; count += 1) {
-    const std::span<uint8_t> room = flows_.Room();
-    OffloadHeader offload;
-    const size_t length = room.empty() ? 0 : tun_.Read(room, offload);
+  const bool calm = nowUs - readUs_ >= kCalmUs && flows_.Empty();
+  for (size_t octets = 0, count = 0; count < kReadPackets && octets < kReadOctets; count += 1) {
+    const size_t length = ReadPacket(nowUs);
     if (length == 0) return;
+    readUs_ = nowUs;
     octets += length;
-    const Drop drop = Queue(room.first(length), offload, nowUs);
-    if (drop != Drop::kNone) counters_.Count(drop);
+    // Request and answer come alone. What comes as they do leaves without a look whether there is more: the next turn looks.
+    if (calm && length <= kSmallPacket) return;
   }
+}
+
+/** Octets of the packet that was read; 0: none, or no room for one. */
+size_t Outbound::ReadPacket(uint64_t nowUs) noexcept {
+  const std::span<uint8_t> room = flows_.Room();
+  OffloadHeader offload;
+  const size_t length = room.empty() ? 0 : tun_.Read(room, offload);
+  if (length == 0) return 0;
+  const Drop drop = Queue(room.first(length), offload, nowUs);
+  if (drop != Drop::kNone) counters_.Count(drop);
+  return length;
 }
 
 Drop Outbound::Queue(std::span<uint8_t> packet, const OffloadHeader& offload, uint64_t nowUs) noexcept {
@@ -87,6 +88,7 @@ Drop Outbound::Queue(std::span<uint8_t> packet, const OffloadHeader& offload, ui
 }
 
 void Outbound::SendTurn(uint64_t nowUs) noexcept {
+  if (flows_.Empty()) return;
   size_t octets = 0;
   for (size_t count = 0; count < kSendPackets && octets < kSendOctets && !queue_.Blocked(); count += 1) {
     FlowQueue::Packet* packet = flows_.Next(nowUs);
@@ -266,12 +268,6 @@ void Outbound::TellTooBig(const OutboundSa& sa, std::span<const uint8_t> packet,
   uint8_t answer[kMaxIcmp];
   const size_t length = MakeTooBig(packet, view, sa.LargestInner(), answer);
   if (length > 0 && !tun_.Write({answer, length})) counters_.Count(Drop::kTunWriteFailed);
-}
-
-void Outbound::Acquire(const IpView& view) noexcept {
-  if (nowMs_ < nextAcquireMs_ || !WorthAcquiring(view.destination)) return;
-  nextAcquireMs_ = nowMs_ + kAcquireIntervalMs;
-  if (!events_.Post(AcquireEvent{view.source, view.destination, view.protocol})) counters_.Count(Drop::kQueueFull);
 }
 
 void Outbound::SendIke(std::span<const uint8_t> message, const Path& path) noexcept {

@@ -65,6 +65,7 @@ class Outbound : private ProbeSender, private SizeObserver {
 
  private:
   void ReadTun(uint64_t nowUs) noexcept;
+  size_t ReadPacket(uint64_t nowUs) noexcept;
   Drop Queue(std::span<uint8_t> packet, const OffloadHeader& offload, uint64_t nowUs) noexcept;
   void SendTurn(uint64_t nowUs) noexcept;
   void EndTouched() noexcept;
@@ -101,6 +102,8 @@ class Outbound : private ProbeSender, private SizeObserver {
   std::vector<OutboundSa*> touched_;
   /** SAs whose envelopes wait for company. */
   std::vector<OutboundSa*> holding_;
+  /** When something was last read from TUN. */
+  uint64_t readUs_ = 0;
   uint64_t nowMs_ = 0;
   uint64_t nextAcquireMs_ = 0;
   uint64_t nextTooBigMs_ = 0;

@@ -4,8 +4,23 @@
 #include "outbound.h"
 #include "probe_message.h"
 
-/* What the way out does besides passing packets: SAs that come and go, probes, keepalives, time. */
+/* What the way out does besides passing packets: SAs that come, go and are missed, probes, keepalives, time. */
 namespace moat {
+namespace {
+
+constexpr uint64_t kAcquireIntervalMs = 1000;
+
+/** No peer is behind an address that only one link knows, or many hosts share. */
+bool WorthAcquiring(const Address& destination) {
+  if (destination.family == 4) {
+    const auto value = static_cast<uint32_t>(destination.value);
+    return value >> 28 < 14 && value >> 16 != 0xa9fe;
+  }
+  const auto top = static_cast<uint16_t>(destination.value >> 112);
+  return top >> 8 != 0xff && (top & 0xffc0) != 0xfe80;
+}
+
+}  // namespace
 
 void Outbound::Install(std::unique_ptr<OutboundSa> sa, uint64_t nowMs) {
   const uint32_t tunnel = sa->tunnel;
@@ -44,6 +59,12 @@ void Outbound::MovePath(uint32_t tunnel, const Path& path, uint64_t nowMs) {
 void Outbound::PeerMoved(uint32_t tunnel, const Path& path, uint64_t nowMs) {
   if (table_.PeerMoved(tunnel, path)) prober_.PathChanged(tunnel, nowMs);
   queue_.Flush();
+}
+
+void Outbound::Acquire(const IpView& view) noexcept {
+  if (nowMs_ < nextAcquireMs_ || !WorthAcquiring(view.destination)) return;
+  nextAcquireMs_ = nowMs_ + kAcquireIntervalMs;
+  if (!events_.Post(AcquireEvent{view.source, view.destination, view.protocol})) counters_.Count(Drop::kQueueFull);
 }
 
 void Outbound::SendMessage(OutboundSa& sa, size_t payloadLength, const ProbeMessage& message, bool probe) noexcept {

@@ -1,63 +1,22 @@
 #include "plane.h"
 
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "clock.h"
+#include "plane_thread.h"
 
 namespace moat {
 namespace {
 
-/** What an epoll event speaks of: a SocketKind, or one of these. */
-constexpr uint32_t kTunSource = kSocketCount, kMailboxSource = kSocketCount + 1;
-
-constexpr uint32_t kNoSource = UINT32_MAX;
-
 /** Between two turns of the packets: of the dearest, which free an SA, a tenth of a millisecond. */
 constexpr size_t kCommandsPerTurn = 32;
 
-constexpr int kMaxEpollEvents = 16;
-constexpr int kTickMs = 1000;
+constexpr uint64_t kTickMs = 1000;
 
-/**
- * The thread's share of the processor stays what it is, but it gets it in slices of half a millisecond instead of three, and so its turn
- * earlier when a packet wakes it (Linux 6.12; older kernels ignore it, sched_setattr(2)).
- */
-constexpr uint64_t kSliceNs = 500'000;
-
-/** `sched_attr` of sched_setattr(2), whose own header does not go together with the C library's. */
-struct SchedulingAttributes {
-  uint32_t size = sizeof(SchedulingAttributes);
-  uint32_t policy = SCHED_OTHER;
-  uint64_t flags = 0;
-  int32_t nice = 0;
-  uint32_t priority = 0;
-  uint64_t runtimeNs = 0;
-  uint64_t deadlineNs = 0;
-  uint64_t periodNs = 0;
-};
-
-void PrepareThread() noexcept {
-  pthread_setname_np(pthread_self(), "moat-plane");
-  SchedulingAttributes attributes;
-  attributes.nice = getpriority(PRIO_PROCESS, 0);
-  attributes.runtimeNs = kSliceNs;
-  syscall(SYS_sched_setattr, 0, &attributes, 0);
-  // Pauses of tens of microseconds must not become a hundred; the unit is nanoseconds.
-  prctl(PR_SET_TIMERSLACK, 1000);
-}
-
-void Pause(uint64_t us) noexcept {
-  if (us == 0) return;
-  const timespec pause{0, static_cast<long>(us * 1000)};
-  nanosleep(&pause, nullptr);
-}
+/** How often the first thread looks whether the second is still of use. */
+constexpr uint64_t kApartMs = 20;
 
 uint64_t Seed() noexcept {
   uint64_t seed = 0;
@@ -88,9 +47,11 @@ Plane::Plane(Tun tun, Sockets sockets, const PlaneOptions& options, EventSink& e
       notices_(*this),
       tun_(std::make_unique<Tun>(std::move(tun))),
       sockets_(std::make_unique<Sockets>(std::move(sockets))),
-      outbound_({*tun_, *sockets_, events, static_cast<size_t>(options.tunMtu), Seed()}),
+      wayOut_({*tun_, *sockets_, events, static_cast<size_t>(options.tunMtu), Seed()}),
       inbound_({*tun_, *sockets_, events, notices_}),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
+      apart_(options.apart) {
+  if (options.threads > 1) companion_ = std::make_unique<Companion>(wayOut_, mailbox_);
+}
 
 Plane::~Plane() {
   Stop();
@@ -121,11 +82,13 @@ bool Plane::Install(const OutboundSettings& settings) {
     const auto awaited = records_.find({SaDirection::kInbound, 0, *settings.afterInbound});
     if (awaited != records_.end()) sa->awaited = awaited->second;
   }
-  mailbox_.Post(InstallOutbound{std::move(sa)});
+  Order(InstallOutbound{std::move(sa)});
   return true;
 }
 
-void Plane::ActivateOutbound(uint32_t tunnel, uint32_t spi) { mailbox_.Post(moat::ActivateOutbound{tunnel, spi}); }
+void Plane::ActivateOutbound(uint32_t tunnel, uint32_t spi) { Order(moat::ActivateOutbound{tunnel, spi}); }
+
+void Plane::Order(OutboundCommand command) { mailbox_.Post(std::move(command)); }
 
 std::shared_ptr<TunnelState> Plane::StateOf(uint32_t tunnel) {
   Shared& shared = tunnels_[tunnel];
@@ -151,7 +114,7 @@ void Plane::RemoveInbound(uint32_t spi) {
 void Plane::RemoveOutbound(uint32_t tunnel, uint32_t spi) {
   if (records_.erase({SaDirection::kOutbound, tunnel, spi}) == 0) return;
   Forget(tunnel);
-  mailbox_.Post(moat::RemoveOutbound{tunnel, spi});
+  Order(moat::RemoveOutbound{tunnel, spi});
 }
 
 std::vector<std::shared_ptr<const TunnelState>> Plane::Tunnels() const {
@@ -161,9 +124,9 @@ std::vector<std::shared_ptr<const TunnelState>> Plane::Tunnels() const {
   return all;
 }
 
-void Plane::MovePath(uint32_t tunnel, const Path& path) { mailbox_.Post(moat::MovePath{tunnel, path}); }
+void Plane::MovePath(uint32_t tunnel, const Path& path) { Order(moat::MovePath{tunnel, path}); }
 
-void Plane::Send(std::vector<uint8_t> message, const Path& path) { mailbox_.Post(SendIke{std::move(message), path}); }
+void Plane::Send(std::vector<uint8_t> message, const Path& path) { Order(SendIke{std::move(message), path}); }
 
 void Plane::DemandCookies(CookieSecrets secrets, uint64_t milliseconds) {
   mailbox_.Post(moat::DemandCookies{std::move(secrets), MonotonicMs() + milliseconds});
@@ -177,78 +140,74 @@ std::vector<std::shared_ptr<const SaRecord>> Plane::Records() const {
 }
 
 void Plane::Watch() noexcept {
-  const auto watch = [&](int fd, uint32_t source) {
-    if (fd < 0) return;
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u32 = source;
-    epoll_ctl(epoll_.Get(), EPOLL_CTL_ADD, fd, &event);
-  };
-  for (uint32_t kind = 0; kind < kSocketCount; kind += 1) watch(sockets_->Descriptor(static_cast<SocketKind>(kind)), kind);
-  watch(tun_->Descriptor(), kTunSource);
-  watch(mailbox_.Descriptor(), kMailboxSource);
-}
-
-/** Asks to hear of it when the full socket, if one is, can be written to again; and no more when none is. */
-void Plane::WatchFullSocket() noexcept {
-  const uint32_t full = outbound_.Blocked() ? static_cast<uint32_t>(outbound_.BlockedSocket()) : kNoSource;
-  if (full == fullSocket_) return;
-  const auto change = [&](uint32_t source, uint32_t events) {
-    if (source == kNoSource) return;
-    epoll_event event{};
-    event.events = events;
-    event.data.u32 = source;
-    epoll_ctl(epoll_.Get(), EPOLL_CTL_MOD, sockets_->Descriptor(static_cast<SocketKind>(source)), &event);
-  };
-  change(fullSocket_, EPOLLIN);
-  change(full, EPOLLIN | EPOLLOUT);
-  fullSocket_ = full;
+  for (uint32_t kind = 0; kind < kSocketCount; kind += 1) poller_.Watch(sockets_->Descriptor(static_cast<SocketKind>(kind)), kind);
+  poller_.Watch(mailbox_.Descriptor(), kMailboxSource);
+  poller_.Watch(alarm_.Descriptor(), kAlarmSource);
+  wayOut_.Attach(poller_, true);
 }
 
 void Plane::Run() noexcept {
-  PrepareThread();
-  epoll_event ready[kMaxEpollEvents];
-  nowMs_ = MonotonicMs();
-  nextTickMs_ = nowMs_ + kTickMs;
+  PlaneThread self("moat-plane");
   while (!stopping_) {
-    const int count = epoll_wait(epoll_.Get(), ready, kMaxEpollEvents, MillisecondsToSleep());
+    alarm_.NotLaterThan(WakeAt());
+    const std::span<const epoll_event> ready = poller_.Wait(!HasWayOut() || !wayOut_.Waiting());
     const uint64_t nowUs = MonotonicUs();
     nowMs_ = nowUs / 1000;
-    for (int i = 0; i < count; i += 1) Handle(ready[i].data.u32, ready[i].events);
-    // What waits in TUN is looked for in every turn: while there is traffic, something mostly does.
-    outbound_.TakeTurn(nowUs);
-    WatchFullSocket();
-    if (nowMs_ >= outbound_.WakeAt()) outbound_.Tick(nowMs_);
+    self.Settle(nowUs);
+    for (const epoll_event& one : ready) Handle(one.data.u32, one.events);
+    if (HasWayOut()) wayOut_.Turn(nowUs);
     if (nowMs_ >= nextTickMs_) {
-      outbound_.Keepalives(nowMs_);
       inbound_.Tick(nowMs_);
       nextTickMs_ = nowMs_ + kTickMs;
     }
-    if (!outbound_.Waiting()) {
-      const Pacer::Passed passed{Received().packets + Sent().packets, Received().octets + Sent().octets};
-      Pause(pacer_.PauseAfter(passed, nowUs, MonotonicUs()));
-    }
+    if (companion_ && apart_.Due(nowUs)) Divide(nowUs);
+    if (!HasWayOut() || !wayOut_.Waiting()) Pause(PauseAfter(nowUs));
   }
+  companion_.reset();
   // Whoever hears of the end may open the same ports and interface again at once.
   tun_.reset();
   sockets_.reset();
   events_.Ended();
 }
 
-int Plane::MillisecondsToSleep() const noexcept {
-  if (outbound_.Waiting()) return 0;
-  const uint64_t wakeAt = std::min(nextTickMs_, outbound_.WakeAt());
-  return wakeAt <= nowMs_ ? 0 : static_cast<int>(wakeAt - nowMs_);
+uint64_t Plane::WakeAt() const noexcept {
+  return std::min(nextTickMs_, HasWayOut() ? wayOut_.WakeAt() : nowMs_ + kApartMs);
+}
+
+/** Of the ways that this thread has. */
+uint64_t Plane::PauseAfter(uint64_t beganUs) noexcept {
+  Pacer::Passed passed{Received().packets, Received().octets};
+  if (HasWayOut()) passed = {passed.packets + Sent().packets, passed.octets + Sent().octets};
+  return pacer_.PauseAfter(passed, beganUs, MonotonicUs());
+}
+
+void Plane::Divide(uint64_t nowUs) noexcept {
+  const bool apart = apart_.On(nowUs, MicrosecondsBy(CLOCK_THREAD_CPUTIME_ID) + companion_->SpentUs());
+  if (apart && companion_->IsHere()) {
+    wayOut_.Detach();
+    pacer_ = Pacer();
+    companion_->Lend();
+    Bump(timesApart_);
+  } else if (!apart && companion_->IsLent()) {
+    companion_->Recall();
+  }
+}
+
+bool Plane::TellWayOut(OutboundCommand command, size_t most) noexcept {
+  if (companion_) return companion_->Tell(std::move(command), most, nowMs_);
+  wayOut_.Obey(command, nowMs_);
+  return true;
 }
 
 void Plane::Handle(uint32_t source, uint32_t events) noexcept {
   if (source == kTunSource) {
-    // An interface that somebody deleted reports this for ever.
-    if ((events & EPOLLERR) != 0) epoll_ctl(epoll_.Get(), EPOLL_CTL_DEL, tun_->Descriptor(), nullptr);
+    wayOut_.TunReady(events);
+  } else if (source == kAlarmSource) {
+    alarm_.Rang();
   } else if (source == kMailboxSource) {
     for (Command& command : mailbox_.Take(kCommandsPerTurn)) Obey(command);
   } else {
-    if ((events & EPOLLOUT) != 0) outbound_.Writable();
+    if ((events & EPOLLOUT) != 0) wayOut_.Writable();
     if ((events & ~uint32_t{EPOLLOUT}) != 0) inbound_.Readable(static_cast<SocketKind>(source), nowMs_);
   }
 }
@@ -257,16 +216,19 @@ void Plane::Obey(Command& command) {
   struct Visitor {
     Plane& plane;
     void operator()(InstallInbound& one) { plane.inbound_.Install(std::move(one.sa)); }
-    void operator()(InstallOutbound& one) { plane.outbound_.Install(std::move(one.sa), plane.nowMs_); }
-    void operator()(const moat::ActivateOutbound& one) { plane.outbound_.Activate(one.tunnel, one.spi, plane.nowMs_); }
     void operator()(const moat::RemoveInbound& one) { plane.inbound_.Remove(one.spi); }
-    void operator()(const moat::RemoveOutbound& one) { plane.outbound_.Remove(one.tunnel, one.spi); }
-    void operator()(const moat::MovePath& one) { plane.outbound_.MovePath(one.tunnel, one.path, plane.nowMs_); }
-    void operator()(const SendIke& one) { plane.outbound_.SendIke(one.message, one.path); }
     void operator()(moat::DemandCookies& one) { plane.inbound_.DemandCookies(std::move(one.secrets), one.untilMs); }
+    void operator()(OutboundCommand& one) { plane.TellWayOut(std::move(one)); }
+    void operator()(const WayOutReturned&) { plane.WayOutIsBack(); }
     void operator()(const moat::Stop&) { plane.stopping_ = true; }
   };
   std::visit(Visitor{*this}, command);
+}
+
+void Plane::WayOutIsBack() {
+  wayOut_.Attach(poller_, true);
+  pacer_ = Pacer();
+  companion_->Returned(nowMs_);
 }
 
 }  // namespace moat

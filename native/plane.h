@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -7,12 +8,16 @@
 #include <tuple>
 #include <vector>
 
+#include "alarm.h"
 #include "command.h"
+#include "companion.h"
 #include "event.h"
 #include "inbound.h"
+#include "load_switch.h"
 #include "mailbox.h"
-#include "outbound.h"
 #include "pacer.h"
+#include "poller.h"
+#include "way_out.h"
 
 namespace moat {
 
@@ -23,11 +28,15 @@ struct PlaneOptions {
   Ports ports;
   /** A power of two of at least 64. */
   size_t replayWindow = 4096;
+  /** 1, or 2: the way out has a thread of its own while there is much to do. */
+  unsigned threads = 1;
+  /** When it has: percent of one processor that the two ways spend together. */
+  LoadSwitch::Limits apart{50, 25};
 };
 
 /**
  * The data plane as the control plane sees it. Its calls come from one thread, and are commands to the thread inside, which owns
- * devices and SAs. Statistics are read from records that both hold.
+ * devices and SAs, or shares them with a companion. Statistics are read from records that all hold.
  */
 class Plane {
  public:
@@ -48,41 +57,52 @@ class Plane {
   void DemandCookies(CookieSecrets secrets, uint64_t milliseconds);
 
   const Counters& Received() const noexcept { return inbound_.GetCounters(); }
-  const Counters& Sent() const noexcept { return outbound_.GetCounters(); }
+  const Counters& Sent() const noexcept { return wayOut_.GetCounters(); }
   /** Inbound first, then by tunnel and SPI. */
   std::vector<std::shared_ptr<const SaRecord>> Records() const;
 
   /** By tunnel. */
   std::vector<std::shared_ptr<const TunnelState>> Tunnels() const;
 
-  /** Ends the thread; `EventSink::Ended` follows. */
+  /** How often the way out has been lent to the second thread. */
+  uint64_t TimesApart() const noexcept { return timesApart_.load(std::memory_order_relaxed); }
+
+  /** Ends the threads; `EventSink::Ended` follows. */
   void Stop();
 
  private:
   class Notices : public InboundNotices {
    public:
     explicit Notices(Plane& plane) : plane_(plane) {}
-    void InboundSeen(uint32_t spi) noexcept override { plane_.outbound_.InboundSeen(spi, plane_.nowMs_); }
-    void PeerMoved(uint32_t tunnel, const Path& path) noexcept override { plane_.outbound_.PeerMoved(tunnel, path, plane_.nowMs_); }
-    void ProbeArrived(uint32_t tunnel, uint32_t id) noexcept override { plane_.outbound_.ProbeArrived(tunnel, id, plane_.nowMs_); }
+    void InboundSeen(uint32_t spi) noexcept override { plane_.TellWayOut(InboundWasSeen{spi}); }
+    bool PeerMoved(uint32_t tunnel, const Path& path) noexcept override { return plane_.TellWayOut(PeerHasMoved{tunnel, path}, kMostNotices); }
+    void ProbeArrived(uint32_t tunnel, uint32_t id) noexcept override { plane_.TellWayOut(ProbeHasArrived{tunnel, id}, kMostNotices); }
     void ProbeAcknowledged(uint32_t tunnel, uint32_t id) noexcept override {
-      plane_.outbound_.ProbeAcknowledged(tunnel, id, plane_.nowMs_);
+      plane_.TellWayOut(ProbeWasAcknowledged{tunnel, id}, kMostNotices);
     }
-    void Challenge(std::span<const uint8_t> message, const Path& path) noexcept override { plane_.outbound_.SendIke(message, path); }
 
    private:
+    /** That wait for the way out: peers can cause as many as they like. */
+    static constexpr size_t kMostNotices = 4096;
+
     Plane& plane_;
   };
 
   Plane(Tun tun, Sockets sockets, const PlaneOptions& options, EventSink& events);
   void Run() noexcept;
   void Watch() noexcept;
-  void WatchFullSocket() noexcept;
   void Handle(uint32_t source, uint32_t events) noexcept;
-  int MillisecondsToSleep() const noexcept;
+  void Divide(uint64_t nowUs) noexcept;
+  uint64_t WakeAt() const noexcept;
+  uint64_t PauseAfter(uint64_t beganUs) noexcept;
+  /** The way out is not the companion's. */
+  bool HasWayOut() const noexcept { return !companion_ || companion_->IsHere(); }
+  bool TellWayOut(OutboundCommand command, size_t most = SIZE_MAX) noexcept;
   std::shared_ptr<TunnelState> StateOf(uint32_t tunnel);
   void Forget(uint32_t tunnel);
+  void Order(OutboundCommand command);
   void Obey(Command& command);
+  void WayOutIsBack();
 
   /** Direction, tunnel (0 for inbound) and SPI name an SA. */
   using Name = std::tuple<SaDirection, uint32_t, uint32_t>;
@@ -100,12 +120,14 @@ class Plane {
   Notices notices_;
   std::unique_ptr<Tun> tun_;
   std::unique_ptr<Sockets> sockets_;
-  Outbound outbound_;
+  WayOut wayOut_;
   Inbound inbound_;
-  Fd epoll_;
+  Poller poller_;
+  Alarm alarm_;
   Pacer pacer_;
-  /** The socket whose EPOLLOUT is watched, or none. */
-  uint32_t fullSocket_ = UINT32_MAX;
+  LoadSwitch apart_;
+  std::atomic<uint64_t> timesApart_ = 0;
+  std::unique_ptr<Companion> companion_;
   bool stopping_ = false;
   /** Of the monotonic clock, read once for each turn of the loop. */
   uint64_t nowMs_ = 0;

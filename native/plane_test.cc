@@ -2,7 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <condition_variable>
+#include <climits>
 
 #include "clock.h"
 #include "testing/test.h"
@@ -52,12 +52,23 @@ Address AddressOf(const char* text) {
   return address;
 }
 
-void Open(Node& node, const char* address, uint16_t firstPort) {
+/** How the two ways of a plane share threads. */
+struct Sharing {
+  unsigned threads;
+  LoadSwitch::Limits apart{50, 25};
+};
+
+/** One thread; two at once and for good; and a way out that goes to and fro every few milliseconds. */
+constexpr Sharing kTogether{1, {}}, kApart{2, {0, 0}}, kToAndFro{2, {0, UINT_MAX}};
+
+void Open(Node& node, const char* address, uint16_t firstPort, const Sharing& sharing = kTogether) {
   int ends[2];
   EXPECT(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
   node.kernelSide = Fd(ends[0]);
   PlaneOptions options;
   options.ports = {firstPort, static_cast<uint16_t>(firstPort + 1)};
+  options.threads = sharing.threads;
+  options.apart = sharing.apart;
   OpenError error;
   node.plane = Plane::OpenOver(Tun(Fd(ends[1])), options, node.events, error);
   EXPECT_EQ(error.message, "");
@@ -120,6 +131,114 @@ void Write(const Node& node, const std::vector<uint8_t>& packet) {
 
 uint64_t Drops(const Counters& counters, Drop drop) { return counters.drops[static_cast<size_t>(drop)]; }
 
+void FollowPeer(const Sharing& sharing) {
+  Node a, b, moved;
+  Open(a, "127.0.0.1", 15500, sharing);
+  Open(b, "127.0.0.2", 16500, sharing);
+  Connect(a, b, 1, 1000);
+  OutboundSettings back;
+  const std::vector<uint8_t> key(36, 9);
+  back.sa = Common(1, 2000, key);
+  back.sa.remote = Net("10.0.1.0", "10.0.1.255");
+  back.sa.local = Net("10.0.2.0", "10.0.2.255");
+  back.path = {b.at, {AddressOf("127.0.0.9"), 4500}};
+  back.followPeer = true;
+  back.afterInbound = 1000;
+  EXPECT(b.plane->Install(back));
+  const auto record = b.plane->Records()[1];
+  EXPECT(!record->active);
+  Write(a, Packet(100));
+  EXPECT_EQ(Arrived(b), size_t{100});
+  EXPECT(WaitFor([&] { return record->active && record->GetPath().remote == a.at; }));
+  a.plane->MovePath(1, {{AddressOf("127.0.0.8"), a.at.port}, b.at});
+  // A packet may overtake the command.
+  EXPECT(WaitFor([&] {
+    Write(a, Packet(100));
+    return record->GetPath().remote.address == AddressOf("127.0.0.8");
+  }));
+}
+
+void TakeCommandsUnderLoad(const Sharing& sharing) {
+  Node a, b;
+  Open(a, "127.0.0.1", 15500, sharing);
+  Open(b, "127.0.0.2", 16500, sharing);
+  Connect(a, b, 1, 1000);
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> written = 0;
+  std::thread load([&] {
+    const std::vector<uint8_t> packet = Packet(200);
+    while (!stop) {
+      if (send(a.kernelSide.Get(), packet.data(), packet.size(), 0) > 0) written += 1;
+      uint8_t sink[2000];
+      while (recv(b.kernelSide.Get(), sink, sizeof sink, MSG_DONTWAIT) > 0) {
+      }
+    }
+  });
+  for (uint32_t round = 1; round <= 200; round += 1) {
+    // A rekey, a neighbour that comes and goes, an IKE message, and a look at the figures.
+    Connect(a, b, 1, 1000 + round);
+    a.plane->RemoveOutbound(1, 999 + round);
+    Connect(a, b, 2, 50'000 + round);
+    a.plane->RemoveOutbound(2, 50'000 + round);
+    b.plane->RemoveInbound(50'000 + round);
+    a.plane->Send(std::vector<uint8_t>(40, 1), {a.at, b.at});
+    for (const auto& one : b.plane->Records()) EXPECT(one->packets <= written + 1);
+    usleep(500);
+  }
+  EXPECT(WaitFor([&] { return b.events.Count() >= 200; }));
+  stop = true;
+  load.join();
+  EXPECT(b.plane->Received().packets > 100);
+  EXPECT_EQ(Drops(b.plane->Received(), Drop::kAuthFailed), uint64_t{0});
+  EXPECT_EQ(Drops(b.plane->Received(), Drop::kReplayed), uint64_t{0});
+}
+
+constexpr uint32_t kUnderWay = 64;
+
+/** Sends `count` numbered packets through the tunnel while the far kernel reads; how many came, all in order. */
+uint64_t PassInOrder(const Node& from, const Node& to, uint32_t count) {
+  std::atomic<uint32_t> last = 0;
+  std::thread sender([&] {
+    std::vector<uint8_t> packet = Packet(200);
+    for (uint32_t number = 1; number <= count; number += 1) {
+      StoreBe32(&packet[40], number);
+      // What the socket pair does not take yet it takes soon.
+      while (send(from.kernelSide.Get(), packet.data(), packet.size(), 0) < 0) usleep(20);
+      // Nothing may be lost because somebody is slow.
+      WaitFor([&] { return number - last < kUnderWay; });
+    }
+  });
+  uint8_t packet[2000];
+  uint64_t arrived = 0;
+  const auto drained = [&] {
+    for (; recv(to.kernelSide.Get(), packet, sizeof packet, MSG_DONTWAIT) > 0; arrived += 1) {
+      EXPECT(LoadBe32(packet + 40) > last);
+      last = LoadBe32(packet + 40);
+    }
+    return last == count;
+  };
+  EXPECT(WaitFor(drained));
+  sender.join();
+  return arrived;
+}
+
+void KeepOrder(const Sharing& sharing) {
+  constexpr uint32_t kCount = 20'000;
+  Node a, b;
+  Open(a, "127.0.0.1", 15500, sharing);
+  Open(b, "127.0.0.2", 16500, sharing);
+  Connect(a, b, 1, 1000);
+  Connect(b, a, 1, 2000);
+  uint64_t there = 0, back = 0;
+  std::thread one([&] { there = PassInOrder(a, b, kCount); });
+  back = PassInOrder(b, a, kCount);
+  one.join();
+  EXPECT_EQ(there + Drops(b.plane->Received(), Drop::kTunWriteFailed), uint64_t{kCount});
+  EXPECT_EQ(back + Drops(a.plane->Received(), Drop::kTunWriteFailed), uint64_t{kCount});
+  EXPECT_EQ(a.plane->TimesApart() > 0, sharing.threads > 1);
+  if (sharing.apart.offBelow > 0) EXPECT(b.plane->TimesApart() > 1);
+}
+
 }  // namespace
 
 TEST(PlaneCarriesPacketsAndEndsByItself) {
@@ -172,64 +291,12 @@ TEST(PlaneNamesEveryDrop) {
   EXPECT(WaitFor([&] { return Drops(b.plane->Received(), Drop::kSelectorMismatch) == 1; }));
 }
 
-TEST(PlaneFollowsAPeerThatMoves) {
-  Node a, b, moved;
-  Open(a, "127.0.0.1", 15500);
-  Open(b, "127.0.0.2", 16500);
-  Connect(a, b, 1, 1000);
-  OutboundSettings back;
-  const std::vector<uint8_t> key(36, 9);
-  back.sa = Common(1, 2000, key);
-  back.sa.remote = Net("10.0.1.0", "10.0.1.255");
-  back.sa.local = Net("10.0.2.0", "10.0.2.255");
-  back.path = {b.at, {AddressOf("127.0.0.9"), 4500}};
-  back.followPeer = true;
-  back.afterInbound = 1000;
-  EXPECT(b.plane->Install(back));
-  const auto record = b.plane->Records()[1];
-  EXPECT(!record->active);
-  Write(a, Packet(100));
-  EXPECT_EQ(Arrived(b), size_t{100});
-  EXPECT(WaitFor([&] { return record->active && record->GetPath().remote == a.at; }));
-  a.plane->MovePath(1, {{AddressOf("127.0.0.8"), a.at.port}, b.at});
-  // A packet may overtake the command.
-  EXPECT(WaitFor([&] {
-    Write(a, Packet(100));
-    return record->GetPath().remote.address == AddressOf("127.0.0.8");
-  }));
-}
+TEST(PlaneFollowsAPeerThatMoves) { FollowPeer(kTogether); }
+TEST(PlaneFollowsAPeerThatMovesWithTwoThreads) { FollowPeer(kApart); }
 
-TEST(PlaneTakesCommandsWhilePacketsPass) {
-  Node a, b;
-  Open(a, "127.0.0.1", 15500);
-  Open(b, "127.0.0.2", 16500);
-  Connect(a, b, 1, 1000);
-  std::atomic<bool> stop = false;
-  std::atomic<uint64_t> written = 0;
-  std::thread load([&] {
-    const std::vector<uint8_t> packet = Packet(200);
-    while (!stop) {
-      if (send(a.kernelSide.Get(), packet.data(), packet.size(), 0) > 0) written += 1;
-      uint8_t sink[2000];
-      while (recv(b.kernelSide.Get(), sink, sizeof sink, MSG_DONTWAIT) > 0) {
-      }
-    }
-  });
-  for (uint32_t round = 1; round <= 200; round += 1) {
-    // A rekey, a neighbour that comes and goes, an IKE message, and a look at the figures.
-    Connect(a, b, 1, 1000 + round);
-    a.plane->RemoveOutbound(1, 999 + round);
-    Connect(a, b, 2, 50'000 + round);
-    a.plane->RemoveOutbound(2, 50'000 + round);
-    b.plane->RemoveInbound(50'000 + round);
-    a.plane->Send(std::vector<uint8_t>(40, 1), {a.at, b.at});
-    for (const auto& one : b.plane->Records()) EXPECT(one->packets <= written + 1);
-    usleep(500);
-  }
-  EXPECT(WaitFor([&] { return b.events.Count() >= 200; }));
-  stop = true;
-  load.join();
-  EXPECT(b.plane->Received().packets > 100);
-  EXPECT_EQ(Drops(b.plane->Received(), Drop::kAuthFailed), uint64_t{0});
-  EXPECT_EQ(Drops(b.plane->Received(), Drop::kReplayed), uint64_t{0});
-}
+TEST(PlaneTakesCommandsWhilePacketsPass) { TakeCommandsUnderLoad(kTogether); }
+TEST(PlaneTakesCommandsWhilePacketsPassWithTwoThreads) { TakeCommandsUnderLoad(kApart); }
+TEST(PlaneTakesCommandsWhileTheWayOutGoesToAndFro) { TakeCommandsUnderLoad(kToAndFro); }
+
+TEST(PlaneKeepsOrderWithTwoThreads) { KeepOrder(kApart); }
+TEST(PlaneKeepsOrderWhileTheWayOutGoesToAndFro) { KeepOrder(kToAndFro); }

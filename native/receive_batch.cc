@@ -44,12 +44,13 @@ ReceiveBatch::ReceiveBatch() {
 }
 
 size_t ReceiveBatch::Receive(int fd) noexcept {
-  for (mmsghdr& header : headers_) {
-    header.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-    header.msg_hdr.msg_controllen = kControlLength;
+  for (size_t i = 0; i < used_; i += 1) {
+    headers_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    headers_[i].msg_hdr.msg_controllen = kControlLength;
   }
   const int count = recvmmsg(fd, headers_.data(), kMessages, MSG_DONTWAIT, nullptr);
-  return count > 0 ? static_cast<size_t>(count) : 0;
+  used_ = count > 0 ? static_cast<size_t>(count) : 0;
+  return used_;
 }
 
 Received ReceiveBatch::At(size_t index, uint16_t localPort) noexcept {

@@ -48,6 +48,8 @@ class ReceiveBatch {
   PacketMemory buffers_{kMessages * kBufferLength};
   std::array<mmsghdr, kMessages> headers_{};
   std::array<Slot, kMessages> slots_{};
+  /** Headers that the kernel has written to: the others are as it wants them. */
+  size_t used_ = kMessages;
 };
 
 }  // namespace moat

@@ -39,7 +39,9 @@ uint32_t SendQueue::FreeBlock() noexcept {
     Failed(messages_[0], messages_[0].segment, EAGAIN);
     Shift(1);
   }
-  return static_cast<uint32_t>(found - blocks_.begin());
+  const auto index = static_cast<size_t>(found - blocks_.begin());
+  blocksEnd_ = std::max(blocksEnd_, index + 1);
+  return static_cast<uint32_t>(index);
 }
 
 /** Takes the first messages out of the list. */
@@ -130,13 +132,17 @@ void SendQueue::Flush() noexcept {
 void SendQueue::Release() noexcept {
   std::array<bool, kBlocks> waiting{};
   for (size_t i = 0; i < count_; i += 1) waiting[messages_[i].block] = true;
-  for (size_t i = 0; i < kBlocks; i += 1) {
+  size_t end = 0;
+  for (size_t i = 0; i < blocksEnd_; i += 1) {
     Block& block = blocks_[i];
     block.message = kMessages;
-    if (!block.inUse || block.taken || waiting[i]) continue;
-    block.inUse = false;
-    block.generation += 1;
+    if (block.inUse && !block.taken && !waiting[i]) {
+      block.inUse = false;
+      block.generation += 1;
+    }
+    if (block.inUse) end = i + 1;
   }
+  blocksEnd_ = end;
 }
 
 /** Sends messages of one socket. @returns the first that is still to be sent, before `end` when the socket is full. */

@@ -117,6 +117,8 @@ class SendQueue {
   const size_t blockLength_;
   PacketMemory memory_;
   std::vector<Block> blocks_;
+  /** No block from this one on is in use. */
+  size_t blocksEnd_ = 0;
   size_t octets_ = 0;
   size_t count_ = 0;
   std::array<Message, kMessages> messages_{};

@@ -180,6 +180,8 @@ const tunnel = z.strictObject({
     .max(65_536)
     .refine((size) => (size & (size - 1)) === 0, 'expected a power of two')
     .default(4096),
+  /** Of the data plane (`native/index.ts`). */
+  threads: z.union([z.literal('auto'), z.literal(1), z.literal(2)]).default('auto'),
 });
 
 /** Who wants a proof of a kind from the peer needs one of that kind itself. */

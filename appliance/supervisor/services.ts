@@ -5,7 +5,7 @@ import type { Role } from '../config/schema.ts';
 import { dhcpSlice, dnsSlice, ntpSlice, serviceDirectory, tunnelSlice } from '../config/slices.ts';
 
 /** Linux capabilities, in setpriv's spelling. */
-export type Capability = 'net_admin' | 'net_raw' | 'net_bind_service' | 'sys_time';
+export type Capability = 'net_admin' | 'net_raw' | 'net_bind_service' | 'sys_nice' | 'sys_time';
 
 export interface ServiceRow {
   readonly name: string;
@@ -34,8 +34,8 @@ export const services: readonly ServiceRow[] = [
     script: script('tunnel/main.ts'),
     arguments: (stateDirectory) => ['--state', serviceDirectory(stateDirectory, 'tunnel')],
     user: 'moat-tunnel',
-    // Device, routes and forwarding; ESP as protocol 50; UDP 500.
-    capabilities: ['net_admin', 'net_raw', 'net_bind_service'],
+    // Device, routes and forwarding; ESP as protocol 50; UDP 500; packets before other work.
+    capabilities: ['net_admin', 'net_raw', 'net_bind_service', 'sys_nice'],
     roles: ['home', 'portal'],
     slice: tunnelSlice,
     spare: true,

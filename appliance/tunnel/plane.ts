@@ -35,10 +35,10 @@ export class Plane {
 
   open(tunnel: Config['tunnel']): void {
     clearTimeout(this.#timer);
-    const { interface: name, mtu, ports, replayWindow } = tunnel;
+    const { interface: name, mtu, ports, replayWindow, threads } = tunnel;
     try {
       const receive = (event: DataplaneEvent) => this.#events.event(event);
-      this.#dataplane = openDataplane({ tun: { name, mtu }, ports, replayWindow }, receive);
+      this.#dataplane = openDataplane({ tun: { name, mtu }, ports, replayWindow, threads }, receive);
     } catch (error) {
       this.#problem = (error as Error).message;
       this.#log.error({ problem: this.#problem, retrySeconds: this.#reopenMs / 1000 }, 'dataplaneNotOpened');

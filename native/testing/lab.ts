@@ -1,4 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { DataplaneEvent } from '../index.ts';
 
@@ -26,6 +27,14 @@ export function linkNamespaces(left: string, right: string): void {
 export function attempt(command: string): { readonly ok: boolean; readonly output: string } {
   const done = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
   return { ok: done.status === 0, output: done.stdout + done.stderr };
+}
+
+/** Seconds of processor time of a process's threads of that name so far, as the scheduler counts them. */
+export function threadSeconds(pid: number, name: string): number {
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}`);
+  const named = threads.filter((folder) => readFileSync(`${folder}/comm`, 'latin1').trim() === name);
+  const spent = named.map((folder) => Number(readFileSync(`${folder}/schedstat`, 'latin1').split(' ')[0]) / 1e9);
+  return spent.reduce((sum, seconds) => sum + seconds, 0);
 }
 
 type Reply = {

@@ -1,0 +1,50 @@
+#include "plane_thread.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "clock.h"
+#include "testing/test.h"
+
+using namespace moat;
+
+namespace {
+
+/** Whether a thread that is so busy, in percent, for a fifth of a second goes first in every turn, or in the last. */
+struct Precedence {
+  bool always = true;
+  bool last = false;
+};
+
+Precedence PrecedenceAt(PlaneThread& self, uint64_t percent) {
+  constexpr uint64_t kTurnUs = 2000;
+  Precedence first;
+  for (int turn = 0; turn < 100; turn += 1) {
+    const uint64_t beganUs = MonotonicUs();
+    while (MonotonicUs() < beganUs + kTurnUs * percent / 100) {
+    }
+    if (percent < 100) usleep(kTurnUs * (100 - percent) / 100);
+    self.Settle(MonotonicUs());
+    first.last = sched_getscheduler(0) == SCHED_RR;
+    first.always = first.always && first.last;
+  }
+  return first;
+}
+
+}  // namespace
+
+TEST(PlaneThreadGoesFirstUnlessItIsBusy) {
+  std::thread([] {
+    PlaneThread self("test");
+    if (sched_getscheduler(0) != SCHED_RR) {
+      // Without the capability it is one among equals for ever.
+      EXPECT(!PrecedenceAt(self, 10).last);
+      return;
+    }
+    EXPECT(PrecedenceAt(self, 10).always);
+    EXPECT(!PrecedenceAt(self, 100).always);
+    EXPECT(PrecedenceAt(self, 10).last);
+  }).join();
+}

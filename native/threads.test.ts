@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { exec } from 'node:child_process';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import type { Counters } from './index.ts';
+import { attempt, linkNamespaces, RemotePlane, run, threadSeconds, whyNoNamespaces } from './testing/lab.ts';
+
+/* Two planes with two threads each, with a load in both directions. */
+const left = `mt${process.pid}a`;
+const right = `mt${process.pid}b`;
+const skip = whyNoNamespaces() ?? false;
+
+const whole = { startAddress: '0.0.0.0', endAddress: '255.255.255.255', protocol: 0, startPort: 0, endPort: 65535 };
+const common = { tunnel: 1, cipher: 'aes-256-gcm-16', esn: true, aggfrag: true, local: [whole], remote: [whole] };
+const outbound = { encapsulation: 'udp', keepaliveSeconds: 0, followPeer: false, activate: 'now' };
+
+async function install(a: RemotePlane, b: RemotePlane, spi: number): Promise<void> {
+  const end = (last: number) => ({ address: `192.0.2.${last}`, port: 4500 });
+  const capabilities = { pathProbes: true, superPackets: false };
+  const sa = (direction: number) => ({ ...common, spi: spi + direction, key: { hex: 'a1'.repeat(36) }, capabilities });
+  await a.call('installInbound', sa(1));
+  await b.call('installInbound', sa(0));
+  await a.call('installOutbound', { ...sa(0), ...outbound, path: { local: end(1), remote: end(2) } });
+  await b.call('installOutbound', { ...sa(1), ...outbound, path: { local: end(2), remote: end(1) } });
+}
+
+/** Seconds of processor time of a plane's two threads so far: the first's and the second's. */
+const spent = ({ pid }: RemotePlane) =>
+  [threadSeconds(pid, 'moat-plane'), threadSeconds(pid, 'moat-plane-out')] as const;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('a plane with two threads', { skip, timeout: 60_000 }, () => {
+  let a: RemotePlane;
+  let b: RemotePlane;
+
+  before(async () => {
+    linkNamespaces(left, right);
+    [a, b] = [new RemotePlane(left), new RemotePlane(right)];
+    const options = { tun: { name: 'moat0', mtu: 1500 }, ports: { ike: 500, natTraversal: 4500 }, replayWindow: 4096 };
+    for (const plane of [a, b]) await plane.call('open', { ...options, threads: 2 });
+    run(`ip -n ${left} addr add 10.84.1.1/24 dev moat0; ip -n ${left} route add 10.84.2.0/24 dev moat0
+      ip -n ${right} addr add 10.84.2.1/24 dev moat0; ip -n ${right} route add 10.84.1.0/24 dev moat0`);
+    await install(a, b, 0x1000);
+    await pause(300);
+  });
+
+  after(async () => {
+    await Promise.all([a?.end(), b?.end()]);
+    attempt(`ip netns del ${left}; ip netns del ${right}`);
+  });
+
+  it('refuses any other number', async () => {
+    const options = { tun: { name: 'moatX', mtu: 1500 }, ports: { ike: 501, natTraversal: 4501 }, replayWindow: 4096 };
+    const other = new RemotePlane(left);
+    await assert.rejects(other.call('open', { ...options, threads: 3 }), { message: /threads must be 1, 2 or 'auto'/ });
+    await other.end();
+  });
+
+  it('passes request and answer with the first alone', async () => {
+    const before = [...spent(a), ...spent(b)];
+    run(`ip netns exec ${left} ping -q -c 100 -i 0.004 10.84.2.1`);
+    const [first = 0, second = 0, third = 0, fourth = 0] = [...spent(a), ...spent(b)].map(
+      (s, i) => s - (before[i] ?? 0),
+    );
+    assert.ok(first > 0 && third > 0);
+    assert.deepEqual([second, fourth], [0, 0]);
+  });
+
+  it('gives the second thread the way out under load, through rekeys, and takes it back', async () => {
+    run(`ip netns exec ${right} iperf3 -s -1 -D -p 7784; sleep 0.3`);
+    const [from, to] = [spent(a), spent(b)];
+    const load = promisify(exec)(`ip netns exec ${left} iperf3 -c 10.84.2.1 -p 7784 --bidir -t 3 -J`);
+    for (let round = 1; round <= 10; round += 1) {
+      await pause(150);
+      await install(a, b, 0x1000 + 16 * round);
+    }
+    const { end } = JSON.parse((await load).stdout) as {
+      end: { sum_sent: { bytes: number }; sum_sent_bidir_reverse: { bytes: number } };
+    };
+    for (const bytes of [end.sum_sent.bytes, end.sum_sent_bidir_reverse.bytes])
+      assert.ok(bytes > 10e6, JSON.stringify(end));
+    for (const [plane, before] of [
+      [a, from],
+      [b, to],
+    ] as const) {
+      const [first, second] = spent(plane).map((seconds, i) => seconds - (before[i] ?? 0));
+      assert.ok((first ?? 0) > 0.2 && (second ?? 0) > 0.2, `the threads spent ${first} s and ${second} s`);
+      const { drops } = await plane.call<Counters>('counters');
+      assert.deepEqual([drops.authFailed, drops.replayed, drops.noInboundSa], [0, 0, 0], JSON.stringify(drops));
+    }
+    await pause(300);
+    const calm = spent(a);
+    run(`ip netns exec ${left} ping -q -c 50 -i 0.004 10.84.2.1`);
+    assert.ok(spent(a)[0] > calm[0]);
+    assert.equal(spent(a)[1], calm[1], 'the way out is still with the second thread');
+  });
+});
