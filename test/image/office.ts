@@ -49,7 +49,7 @@ export class Office {
     this.start('dhcp', [
       ...dhcp,
       `--dhcp-leasefile=${this.folder}/leases`,
-      '--dhcp-range=198.51.100.100,198.51.100.199,2m',
+      '--dhcp-range=198.51.100.100,198.51.100.199,1h',
     ]);
     const server = this.start('corp', [
       process.execPath,

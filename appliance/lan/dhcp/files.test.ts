@@ -127,6 +127,43 @@ test('after a failed write nothing is acknowledged, and the next commit writes a
   }
 });
 
+test('the disk is proven once an hour and after every failure, not with every question', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'moat-dhcp-'));
+  try {
+    let [syncs, clock, full] = [0, 5, false];
+    const disk: typeof realDisk = {
+      ...realDisk,
+      create: async (file) => {
+        const real = await realDisk.create(file);
+        const append = async (bytes: Uint8Array) => {
+          if (full) throw new Error('no space');
+          await real.append(bytes);
+        };
+        const sync = () => {
+          syncs += 1;
+          return real.sync();
+        };
+        return { ...real, append, sync };
+      },
+    };
+    const journal = new Journal(disk, join(directory, 'leases.journal'), { leases: () => [], clock: () => clock });
+    assert.equal(await journal.prove(), 0);
+    clock += 3_599_999;
+    assert.equal(await journal.prove(), 3_599_999);
+    assert.equal(syncs, 1);
+    clock += 1;
+    full = true;
+    await assert.rejects(journal.prove(), /no space/);
+    await assert.rejects(journal.prove(), /no space/, 'asked again, tried again');
+    full = false;
+    assert.equal(await journal.prove(), 0);
+    assert.equal(syncs, 2);
+    await journal.close();
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
 test('leases.json has what is valid now, in order of address', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'moat-dhcp-'));
   try {

@@ -93,7 +93,7 @@ export async function filled(ground: Ground): Promise<string> {
 /** One bit in the root of the slot that runs: the other slot is booted. */
 export async function ofRoot(ground: Ground): Promise<string> {
   const { disk } = await ground.seasoned('flip');
-  disk.flip('root-a', Math.floor(60 * mib + ground.random(77) * 20 * mib));
+  disk.flip('root-a', Math.floor((20 + ground.random(77) * 40) * mib));
   const box = ground.start(disk, 'flip');
   await box.see(/slot a is unusable: corrupt/);
   const { slot } = await box.works();
