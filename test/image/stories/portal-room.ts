@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { blockOctets, decodeBootState, encodeBootState } from '../../../rootfs/box/boot-state.ts';
 import { parseSeed } from '../../../rootfs/box/seed.ts';
 import { must, run, sleep } from '../../lab/processes.ts';
 import { Child } from '../child.ts';
@@ -84,16 +85,25 @@ async function cutStart(disk: Disk, outside: string, ms: number, to: string): Pr
   });
 }
 
-export async function portalInTheRoot(ground: Ground): Promise<string> {
+/** The folder that the root sees as /run/outside, with what is shipped as moat.toml. */
+function outsideOf(ground: Ground): string {
   const outside = join(ground.folder, 'portal-room');
   mkdirSync(outside, { recursive: true });
   const shipped = readFileSync(join(import.meta.dirname, '../../../images/moat-portal.toml'), 'utf8');
   writeFileSync(join(outside, 'portal.json'), JSON.stringify(parseSeed(shipped, 'portal').portal));
-  const image = new Disk(join(dirname(ground.options.image), 'pc-portal.img'));
+  return outside;
+}
+
+function image(ground: Ground): Disk {
+  return new Disk(join(dirname(ground.options.image), 'pc-portal.img'));
+}
+
+export async function portalInTheRoot(ground: Ground): Promise<string> {
+  const outside = outsideOf(ground);
   const phases: Record<string, number> = {};
   for (let round = ground.options.from; round < ground.options.from + rounds; round++) {
     const to = join(ground.folder, `portal-room-${round}`);
-    const disk = await image.copy(`${to}-first.img`);
+    const disk = await image(ground).copy(`${to}-first.img`);
     const cut = await cutStart(disk, outside, ground.random(5000 + round) * longestMs, to);
     const first = await startAndLook(cut.disk, outside);
     assert.deepEqual([first.fits, first.operators, first.portals, first.ok], [true, 1, 1, 'ok'], first.said);
@@ -108,4 +118,41 @@ export async function portalInTheRoot(ground: Ground): Promise<string> {
   }
   const where = Object.entries(phases).map(([name, count]) => `${count} ${name}`);
   return `${rounds} cuts (${where.join(', ')}): one portal, one operator, whose file fits, and the next start changes nothing`;
+}
+
+const bootStateAt = 2048;
+
+/**
+ * An update of a portal on trial in slot b: kept when its tunnel end is open and its provisioning service writes; with a service that does
+ * not come up it goes back, and says why.
+ */
+export async function portalTrials(ground: Ground): Promise<string> {
+  const outside = outsideOf(ground);
+  const disk = await image(ground).copy(join(ground.folder, 'portal-trial.img'));
+  const bootState = () => decodeBootState(disk.read('state', bootStateAt, blockOctets));
+  const service =
+    'setpriv --reuid moat-portal --regid moat-portal --clear-groups /usr/bin/portal run >/run/portal.log 2>&1 &';
+  const tunnel =
+    'moat run --watch --config /var/lib/moat-portal/tunnel.json --state /var/lib/moat/state >/run/log 2>&1 &';
+  const health = '/usr/bin/node /usr/lib/moat/rootfs/box/health.ts 2>/dev/null; cat /var/lib/moat/reports/*';
+  const prepared =
+    "echo b >/run/moat/slot; echo '{}' >/run/moat/config/box.json; mkdir -p /var/lib/moat/state; ip address add 10.1.0.5/16 dev lo";
+  const trial = (programs: string) => {
+    disk.write('state', bootStateAt, encodeBootState({ ...bootState(), first: 'b', a: 3, b: 0, trial: 'b' }));
+    return withLoops(disk, partitions, (loops) =>
+      run(command(loops, outside, startScript(loops[1] ?? '', `${prepared}; ${programs} ${health}`)), {
+        timeout: 400_000,
+      }),
+    );
+  };
+  const good = await trial(`${service} ${tunnel}`);
+  assert.match(good.stdout, /works in slot b .*update committed/, `${good.stdout}${good.stderr}`);
+  assert.deepEqual([bootState().first, bootState().b, bootState().trial], ['b', 3, null]);
+  const started = performance.now();
+  const bad = await trial(tunnel);
+  const seconds = Math.round((performance.now() - started) / 1000);
+  const said = /moat: the update does not work \((.*)\), going back/.exec(bad.stdout)?.[1];
+  assert.match(said ?? bad.stdout, /provisioning service does not answer/);
+  assert.deepEqual([bootState().first, bootState().b, bootState().whyB], ['a', 0, 'no-portal']);
+  return `with its service the update is kept; without it slot a is first after ${seconds} s ("${said}")`;
 }
