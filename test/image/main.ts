@@ -10,7 +10,7 @@ import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
-import { cutsWhilePortalIsMade, flashedPortal } from './stories/portal.ts';
+import { cutsWhilePortalIsMade, flashedPortal, portalFromItsStick } from './stories/portal.ts';
 import { portalInTheRoot, portalTrials } from './stories/portal-room.ts';
 import { releaseThatFails } from './stories/release.ts';
 import { costOfStart, writesAtRest } from './stories/resting.ts';
@@ -61,6 +61,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'portal cut in its first start, without QEMU': portalInTheRoot,
   'portal on trial, without QEMU': portalTrials,
   'flashed portal': flashedPortal,
+  'portal from its stick': portalFromItsStick,
   'cuts while a portal is made': cutsWhilePortalIsMade,
   'cost of a start': costOfStart,
   'writes at rest': writesAtRest,
