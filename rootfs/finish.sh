@@ -9,7 +9,7 @@ product=$root/usr/lib/moat
 say 'copying kernel modules, appliance and addon'
 cp -a "$out/kernel/usr/lib/modules" "$root/usr/lib/"
 # The slot is compressed as a whole: unpacking a driver twice costs a small processor seconds at every start.
-in_tools find "/build/$arch/root/usr/lib/modules" -name '*.ko.xz' -exec xz -d {} +
+in_tools find "/build/$slots/root/usr/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 
 mkdir -p "$product/node_modules/.bin"
 install -D -m 755 "$top/appliance/bin/moat" "$product/appliance/bin/moat"

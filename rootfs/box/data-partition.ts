@@ -23,6 +23,7 @@ import {
   salvageTotalOctets,
 } from './data.ts';
 import { mustRun, run } from './disk.ts';
+import { holdsPortal, makeRoomOfPortal, putBackPortal, salvagePortal } from './portal-salvage.ts';
 
 const options = 'noatime,nosuid,nodev,commit=60,errors=remount-ro';
 const factory = '/usr/share/factory/var';
@@ -62,7 +63,8 @@ function afterMount(device: string, step: DataStep, detail: string): DataReport 
   const cleared = space();
   if (isFull(cleared)) {
     for (const name of disposable) emptyFolder(join('/var', name));
-    if (isFull(space())) return restore(device, 'the data partition was full');
+    if (isFull(space())) makeRoomOfPortal();
+    if (isFull(space()) && !holdsPortal()) return restore(device, 'the data partition was full');
     fillFromFactory();
     return { result: 'cleared', detail: 'the data partition was full', salvaged: [] };
   }
@@ -83,6 +85,7 @@ function makeAnew(device: string, why: string, salvaged: readonly string[]): Dat
   if (mounted.exitCode !== 0) return inMemory(`${why}; ${mounted.output}`);
   fillFromFactory();
   if (salvaged.length > 0) run('cp', ['-a', `${kept}/.`, home]);
+  putBackPortal();
   run('sync', ['-f', '/var']);
   return { result: 'restored', detail: lastLines(why), salvaged };
 }
@@ -98,13 +101,15 @@ function inMemory(why: string): DataReport {
 function salvage(device: string): string[] {
   const isMounted = run('mountpoint', ['-q', '/var']).exitCode === 0;
   if (!isMounted && run('mount', ['-t', 'ext4', '-o', 'ro,noload', device, '/var']).exitCode !== 0) return [];
+  const ofPortal = salvagePortal();
   let left = salvageTotalOctets;
-  return serviceFiles().filter((name) => {
+  const ofServices = serviceFiles().filter((name) => {
     const bytes = readSmall(join(home, name));
     if (bytes === null || bytes.length > left || !isWorthSalvaging(name, bytes)) return false;
     left -= bytes.length;
     return keep(name, bytes);
   });
+  return [...ofServices, ...ofPortal];
 }
 
 /** With the owners that file and folders had: the services are no root. */

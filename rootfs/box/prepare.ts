@@ -56,8 +56,8 @@ function main(): void {
   writeNetwork(seed?.portal ?? null, { lanAddresses: seed?.lanAddresses ?? [], wildIsTaken: addressesWild(config) });
   const publicKey = ed25519PublicText(createPrivateKey(identityKey));
   say(`public key ${publicKey}`);
-  showPublicKey(publicKey);
-  showProblem(problem);
+  showPublicKey(publicKey, edited.shown);
+  showProblem(problem, edited.shown);
   const wasNew = vault.identityKey === null;
   writeReport({ data, damagedCopies: wasNew ? [] : damaged, madeKey: wasNew, configuration: problem });
 }
@@ -78,18 +78,32 @@ function newKey(): string {
   return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
-/** `text`: moat.toml, null where the partition or the file cannot be read. `token`: how to enrol. `reset`: forget everything. */
-function readFat(): { text: string | null; token: string | null; reset: boolean } {
+interface Edited {
+  /** moat.toml, null where the partition or the file cannot be read. */
+  readonly text: string | null;
+  /** How to enrol. */
+  readonly token: string | null;
+  /** Forget everything. */
+  readonly reset: boolean;
+  /** What an earlier start has written there for people. */
+  readonly shown: { readonly publicKey: string | null; readonly problem: string | null };
+}
+
+function readFat(): Edited {
   const found = onConfigPartition('ro', (folder) => ({
     text: readText(`${folder}/moat.toml`),
     token: readText(`${folder}/${enrollFile}`),
     reset: existsSync(`${folder}/${resetMark}`),
+    shown: {
+      publicKey: readText(`${folder}/public-key.txt`)?.trim() ?? null,
+      problem: readText(`${folder}/problem.txt`),
+    },
   }));
-  return found ?? { text: null, token: null, reset: false };
+  return found ?? { text: null, token: null, reset: false, shown: { publicKey: null, problem: null } };
 }
 
 /** A token in a file goes before moat.toml; what a person wrote before what worked last, unless it cannot be understood. */
-function chooseSeed(edited: { text: string | null; token: string | null }, lastGood: string | null) {
+function chooseSeed(edited: Edited, lastGood: string | null) {
   if (edited.token !== null && side === 'home') {
     const token = attempt(() => readToken(edited.token));
     if (token !== null) return { ...enrolling(edited.text, token), problem: null };
@@ -181,18 +195,16 @@ function writeNetwork(portal: PortalSeed | null, facts: NetworkFacts): void {
 }
 
 /** The administrator of the portal needs it: written where the person who flashed can read it, and only when it changed. */
-function showPublicKey(publicKey: string): void {
+function showPublicKey(publicKey: string, shown: Edited['shown']): void {
   writeFileSync('/run/moat/public-key', `${publicKey}\n`);
-  const shown = onConfigPartition('ro', (folder) => readText(`${folder}/public-key.txt`)?.trim());
-  if (shown === publicKey) return;
+  if (shown.publicKey === publicKey) return;
   attempt(() => onConfigPartition('rw', (folder) => writeFileSync(`${folder}/public-key.txt`, `${publicKey}\n`)));
 }
 
 /** There is no screen: what is wrong with moat.toml stands beside it, for as long as it is wrong. */
-function showProblem(problem: string | null): void {
+function showProblem(problem: string | null, shown: Edited['shown']): void {
   const wanted = problem === null ? null : `${problem}\n`;
-  const shown = onConfigPartition('ro', (folder) => readText(`${folder}/problem.txt`));
-  if (shown === wanted) return;
+  if (shown.problem === wanted) return;
   const write = (folder: string) =>
     wanted === null ? rmSync(`${folder}/problem.txt`, { force: true }) : writeFileSync(`${folder}/problem.txt`, wanted);
   attempt(() => onConfigPartition('rw', write));

@@ -62,13 +62,12 @@ async function restoreNewest(folder: string): Promise<string | null> {
 
 /** No database, or one that does not hold together. A portal with keys in the vault has boxes that know it. */
 async function bringBack(seed: PortalSeed, keys: Readonly<Record<string, string>>): Promise<void> {
+  const own = await restoreNewest(backupFolder);
+  if (own !== null) return reportRestored(`data partition, ${own}`);
   const hadOne = Object.keys(keys).length > 0;
-  if (hadOne) {
-    const own = await restoreNewest(backupFolder);
-    if (own !== null) return reportRestored(`data partition, ${own}`);
-    const stick = await fromStick();
-    if (stick !== null) return reportRestored(`stick, ${stick}`);
-  }
+  // On a medium that is new, a stick counts only when a person asks for it.
+  const stick = hadOne ? await fromStick() : null;
+  if (stick !== null) return reportRestored(`stick, ${stick}`);
   await makePortal(portalFolder, seed, keys, Date.now());
   say(
     hadOne ? 'the database is lost and no backup was found: an empty portal with the old keys' : 'the portal is made',

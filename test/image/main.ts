@@ -10,8 +10,9 @@ import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { resetAndSupport } from './stories/helping.ts';
-import { cutsWhilePortalIsMade, flashedPortal } from './stories/portal.ts';
-import { portalInTheRoot } from './stories/portal-room.ts';
+import { cutsWhilePortalIsMade, flashedPortal, portalFromItsStick } from './stories/portal.ts';
+import { portalDamages } from './stories/portal-damage.ts';
+import { portalInTheRoot, portalTrials } from './stories/portal-room.ts';
 import { releaseThatFails } from './stories/release.ts';
 import { costOfStart, writesAtRest } from './stories/resting.ts';
 import { manyDamages } from './stories/room.ts';
@@ -59,7 +60,10 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
   'portal cut in its first start, without QEMU': portalInTheRoot,
+  'portal damaged, without QEMU': portalDamages,
+  'portal on trial, without QEMU': portalTrials,
   'flashed portal': flashedPortal,
+  'portal from its stick': portalFromItsStick,
   'cuts while a portal is made': cutsWhilePortalIsMade,
   'cost of a start': costOfStart,
   'writes at rest': writesAtRest,

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { blockOctets, decodeBootState, encodeBootState } from '../../../rootfs/box/boot-state.ts';
 import { parseSeed } from '../../../rootfs/box/seed.ts';
 import { must, run, sleep } from '../../lab/processes.ts';
 import { Child } from '../child.ts';
@@ -14,7 +15,7 @@ import { Disk } from '../disk.ts';
 import type { Ground } from '../ground.ts';
 
 const portalRoot = root.replace(/amd64\/root$/, 'amd64-portal/root');
-const partitions = ['state', 'data'] as const;
+export const partitions = ['state', 'data'] as const;
 /** On an idle machine a first start takes about a second. */
 const longestMs = 1100;
 const rounds = 20;
@@ -27,26 +28,29 @@ function startScript(data: string, then: string): string {
     ${then}`;
 }
 
-/** What the operator of the file finds: does the password fit, how many operators and portals are there, which key has it. */
+/** What the operator of the file finds (null: there is no file): does the password fit, how many are there, which key has the portal. */
 const look = `
   sync; cat > /run/look.mjs <<'END'
 import { DatabaseSync } from 'node:sqlite';
 import { scryptSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 const database = new DatabaseSync('/var/lib/moat-portal/moat.db');
 const operators = database.prepare('select * from operators').all();
-const text = readFileSync('/var/lib/moat-portal/first-operator.txt', 'utf8');
-const password = /^password: (.*)$/m.exec(text)[1];
+const file = '/var/lib/moat-portal/first-operator.txt';
+const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+const password = /^password: (.*)$/m.exec(text)?.[1] ?? '';
 const [, salt, hash] = operators[0].password.split('.');
 const made = scryptSync(password, Buffer.from(salt, 'base64url'), 32, { N: 32768, r: 8, p: 1, maxmem: 67108864 });
-const fits = made.equals(Buffer.from(hash, 'base64url')) && text.includes(operators[0].totp_secret);
+const fits = text === '' ? null : made.equals(Buffer.from(hash, 'base64url')) && text.includes(operators[0].totp_secret);
 const portals = database.prepare('select public_key from portals').all();
-console.log('LOOK ' + JSON.stringify({ fits, operators: operators.length, portals: portals.length, key: portals[0].public_key, ok: database.prepare('pragma integrity_check').get().integrity_check }));
+console.log('LOOK ' + JSON.stringify({ fits, hash, operators: operators.length, portals: portals.length, key: portals[0].public_key, ok: database.prepare('pragma integrity_check').get().integrity_check }));
 END
   node /run/look.mjs`;
 
-interface Found {
-  readonly fits: boolean;
+export interface Found {
+  readonly fits: boolean | null;
+  /** Of the first operator's password. */
+  readonly hash: string;
   readonly operators: number;
   readonly portals: number;
   readonly key: string;
@@ -54,12 +58,12 @@ interface Found {
 }
 
 /** The command of `chroot.ts`, in the portal's root instead of the box's. */
-function command(loops: readonly string[], outside: string, script: string): string[] {
+export function command(loops: readonly string[], outside: string, script: string): string[] {
   return inRoot(partitions, loops, outside, script).map((word) => (word === root ? portalRoot : word));
 }
 
 /** @returns what `look` found after a start that nobody cut. */
-async function startAndLook(disk: Disk, outside: string): Promise<Found & { said: string }> {
+export async function startAndLook(disk: Disk, outside: string): Promise<Found & { said: string }> {
   return withLoops(disk, partitions, async (loops) => {
     const { stdout, stderr } = await run(command(loops, outside, startScript(loops[1] ?? '', look)));
     const line = /^LOOK (.*)$/m.exec(stdout)?.[1];
@@ -84,16 +88,25 @@ async function cutStart(disk: Disk, outside: string, ms: number, to: string): Pr
   });
 }
 
-export async function portalInTheRoot(ground: Ground): Promise<string> {
+/** The folder that the root sees as /run/outside, with what is shipped as moat.toml. */
+export function outsideOf(ground: Ground): string {
   const outside = join(ground.folder, 'portal-room');
   mkdirSync(outside, { recursive: true });
   const shipped = readFileSync(join(import.meta.dirname, '../../../images/moat-portal.toml'), 'utf8');
   writeFileSync(join(outside, 'portal.json'), JSON.stringify(parseSeed(shipped, 'portal').portal));
-  const image = new Disk(join(dirname(ground.options.image), 'pc-portal.img'));
+  return outside;
+}
+
+export function portalImage(ground: Ground): Disk {
+  return new Disk(join(dirname(ground.options.image), 'pc-portal.img'));
+}
+
+export async function portalInTheRoot(ground: Ground): Promise<string> {
+  const outside = outsideOf(ground);
   const phases: Record<string, number> = {};
   for (let round = ground.options.from; round < ground.options.from + rounds; round++) {
     const to = join(ground.folder, `portal-room-${round}`);
-    const disk = await image.copy(`${to}-first.img`);
+    const disk = await portalImage(ground).copy(`${to}-first.img`);
     const cut = await cutStart(disk, outside, ground.random(5000 + round) * longestMs, to);
     const first = await startAndLook(cut.disk, outside);
     assert.deepEqual([first.fits, first.operators, first.portals, first.ok], [true, 1, 1, 'ok'], first.said);
@@ -108,4 +121,41 @@ export async function portalInTheRoot(ground: Ground): Promise<string> {
   }
   const where = Object.entries(phases).map(([name, count]) => `${count} ${name}`);
   return `${rounds} cuts (${where.join(', ')}): one portal, one operator, whose file fits, and the next start changes nothing`;
+}
+
+const bootStateAt = 2048;
+
+/**
+ * An update of a portal on trial in slot b: kept when its tunnel end is open and its provisioning service writes; with a service that does
+ * not come up it goes back, and says why.
+ */
+export async function portalTrials(ground: Ground): Promise<string> {
+  const outside = outsideOf(ground);
+  const disk = await portalImage(ground).copy(join(ground.folder, 'portal-trial.img'));
+  const bootState = () => decodeBootState(disk.read('state', bootStateAt, blockOctets));
+  const service =
+    'setpriv --reuid moat-portal --regid moat-portal --clear-groups /usr/bin/portal run >/run/portal.log 2>&1 &';
+  const tunnel =
+    'moat run --watch --config /var/lib/moat-portal/tunnel.json --state /var/lib/moat/state >/run/log 2>&1 &';
+  const health = '/usr/bin/node /usr/lib/moat/rootfs/box/health.ts 2>/dev/null; cat /var/lib/moat/reports/*';
+  const prepared =
+    "echo b >/run/moat/slot; echo '{}' >/run/moat/config/box.json; mkdir -p /var/lib/moat/state; ip address add 10.1.0.5/16 dev lo";
+  const trial = (programs: string) => {
+    disk.write('state', bootStateAt, encodeBootState({ ...bootState(), first: 'b', a: 3, b: 0, trial: 'b' }));
+    return withLoops(disk, partitions, (loops) =>
+      run(command(loops, outside, startScript(loops[1] ?? '', `${prepared}; ${programs} ${health}`)), {
+        timeout: 400_000,
+      }),
+    );
+  };
+  const good = await trial(`${service} ${tunnel}`);
+  assert.match(good.stdout, /works in slot b .*update committed/, `${good.stdout}${good.stderr}`);
+  assert.deepEqual([bootState().first, bootState().b, bootState().trial], ['b', 3, null]);
+  const started = performance.now();
+  const bad = await trial(tunnel);
+  const seconds = Math.round((performance.now() - started) / 1000);
+  const said = /moat: the update does not work \((.*)\), going back/.exec(bad.stdout)?.[1];
+  assert.match(said ?? bad.stdout, /provisioning service does not answer/);
+  assert.deepEqual([bootState().first, bootState().b, bootState().whyB], ['a', 0, 'no-portal']);
+  return `with its service the update is kept; without it slot a is first after ${seconds} s ("${said}")`;
 }

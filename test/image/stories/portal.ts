@@ -150,6 +150,43 @@ async function secondStart(ground: Ground, disk: Disk, house: House): Promise<st
   return `after a cut it works again at ${at} s, and the home reads the page`;
 }
 
+/**
+ * The machine is lost, its stick is not: the same moat.toml on another medium, the order `portal-restore`, and the stick in the port. The
+ * operator is let in as before, and the home finds its portal again without a hand.
+ */
+export async function portalFromItsStick(ground: Ground): Promise<string> {
+  await furnish(ground);
+  await serve(ground);
+  const stick = join(ground.folder, 'backup-stick.img');
+  await must(['mformat', '-C', '-i', stick, '-v', 'MOAT-BACKUP', '-T', '131072', '-h', '16', '-s', '63', '::']);
+  const lost = await flashed(ground, 'portal-lost');
+  const first = ground.start(lost, 'portal-lost', { stick });
+  await first.works();
+  const text = await lost.getFile(told);
+  const house = await House.open(ground.street, ground.folder);
+  try {
+    await house.join(await newHome(await Desk.sitDown(ground.street, text), 'home-1'));
+    await house.read(`http://${serverAddress}/`, page);
+    // The day's backup was made when the stick was found; another day.
+    await first.shell('rm -r /var/lib/moat-portal-backups; systemctl start moat-portal-backup.service', 120);
+    await first.cut();
+    const copies = await must(['mdir', '-b', '-i', stick, '::moat-portal']);
+    const found = await flashed(ground, 'portal-found');
+    await found.putFile('portal-restore', '');
+    const second = ground.start(found, 'portal-found', { stick });
+    const [, from = ''] = await second.see(/moat: the portal is restored \((.*)\)/);
+    const { at } = await second.works();
+    assert.doesNotMatch(second.console.text, /the portal is made|first operator is in/);
+    await house.read(`http://${serverAddress}/`, page, 300);
+    await assert.rejects(found.getFile('portal-restore'), 'the order is followed once');
+    await Desk.sitDown(ground.street, text);
+    await second.cut();
+    return `${copies.trim().split('\n').length} backups on the stick; another medium has the portal from ${from}, works at ${at} s, lets the operator in, and the home reads the page`;
+  } finally {
+    await house.close();
+  }
+}
+
 /** From where the portal is being made on, the plug is pulled; the next start always ends with an operator who gets in. */
 export async function cutsWhilePortalIsMade(ground: Ground): Promise<string> {
   await furnish(ground);
