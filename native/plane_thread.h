@@ -11,7 +11,7 @@ namespace moat {
  *
  * Theory of operation: a thread that passes packets runs for microseconds at a time, but the scheduler lets whoever runs finish a slice of three
  * milliseconds when the woken one has had its share; a kernel that forwards waits for nobody. So a thread that works goes before all others
- * (SCHED_RR), where it may (CAP_SYS_NICE). With too much to do it would starve them: while it needs nearly a whole processor it is one among equals. So it
+ * (SCHED_RR), where it may (CAP_SYS_NICE). With too much to do it would starve them: from two fifths of a processor on it is one among equals. So it
  * is with hardly anything to do: the scheduler moves one among equals to the processor of who wakes it, which is awake, and a first one never.
  */
 class PlaneThread {
@@ -24,7 +24,7 @@ class PlaneThread {
 
  private:
   LoadSwitch works_{{15, 5}};
-  LoadSwitch starves_{{90, 40}};
+  LoadSwitch starves_{{40, 20}};
   const int nice_;
   bool mayGoFirst_ = false;
   bool first_ = false;

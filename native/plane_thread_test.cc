@@ -12,27 +12,20 @@ using namespace moat;
 
 namespace {
 
-/** Whether a thread that is so busy, in percent, for a fifth of a second goes first in every turn, or in the last. */
-struct Precedence {
-  bool always = true;
-  bool ever = false;
-  bool last = false;
-};
+constexpr uint64_t kTurnUs = 20'000;
 
-Precedence PrecedenceAt(PlaneThread& self, uint64_t percent) {
-  constexpr uint64_t kTurnUs = 2000;
-  Precedence first;
-  for (int turn = 0; turn < 100; turn += 1) {
-    const uint64_t beganUs = MonotonicUs();
-    while (MonotonicUs() < beganUs + kTurnUs * percent / 100) {
+/** Works so many percent of each turn until it goes first, or does not; false when that never comes. */
+bool Becomes(PlaneThread& self, bool first, uint64_t percent) {
+  for (int turn = 0; turn < 200; turn += 1) {
+    // Processor time, so that whoever else works here makes it less at most by the wait for a turn.
+    const uint64_t beganUs = MicrosecondsBy(CLOCK_THREAD_CPUTIME_ID);
+    while (MicrosecondsBy(CLOCK_THREAD_CPUTIME_ID) < beganUs + kTurnUs * percent / 100) {
     }
-    if (percent < 100) usleep(kTurnUs * (100 - percent) / 100);
+    usleep(kTurnUs * (100 - percent) / 100);
     self.Settle(MonotonicUs());
-    first.last = sched_getscheduler(0) == SCHED_RR;
-    first.always = first.always && first.last;
-    first.ever = first.ever || first.last;
+    if ((sched_getscheduler(0) == SCHED_RR) == first) return true;
   }
-  return first;
+  return false;
 }
 
 /** Whether threads of this process may. */
@@ -50,10 +43,10 @@ bool MayGoFirst() {
 TEST(PlaneThreadGoesFirstWhileItWorksAndOthersCan) {
   std::thread([] {
     PlaneThread self("test");
-    EXPECT(!PrecedenceAt(self, 1).ever);
-    const bool may = PrecedenceAt(self, 50).last;
-    EXPECT_EQ(may, MayGoFirst());
-    EXPECT(!PrecedenceAt(self, 100).always);
-    EXPECT(!PrecedenceAt(self, 1).last);
+    EXPECT(sched_getscheduler(0) == SCHED_OTHER);
+    EXPECT_EQ(Becomes(self, true, 32), MayGoFirst());
+    EXPECT(Becomes(self, false, 100));
+    EXPECT_EQ(Becomes(self, true, 18), MayGoFirst());
+    EXPECT(Becomes(self, false, 1));
   }).join();
 }
