@@ -19,25 +19,25 @@ class Alarm {
   /** Readable when the time has come, until `Rang`. */
   int Descriptor() const noexcept { return timer_.Get(); }
 
-  /** Rings at `atMs` or before: what it is set for already is not put off. UINT64_MAX: never. */
-  void NotLaterThan(uint64_t atMs) noexcept {
-    if (atMs >= setMs_) return;
-    setMs_ = atMs;
+  /** Rings at `atUs` or before: what it is set for already is not put off. UINT64_MAX: never. */
+  void NotLaterThan(uint64_t atUs) noexcept {
+    if (atUs >= setUs_) return;
+    setUs_ = atUs;
     // A time of zero would switch it off.
-    const uint64_t at = atMs > 0 ? atMs : 1;
-    const itimerspec when{{}, {static_cast<time_t>(at / 1000), static_cast<long>(at % 1000 * 1'000'000)}};
+    const uint64_t at = atUs > 0 ? atUs : 1;
+    const itimerspec when{{}, {static_cast<time_t>(at / 1'000'000), static_cast<long>(at % 1'000'000 * 1000)}};
     timerfd_settime(timer_.Get(), TFD_TIMER_ABSTIME, &when, nullptr);
   }
 
   void Rang() noexcept {
-    setMs_ = UINT64_MAX;
+    setUs_ = UINT64_MAX;
     uint64_t times;
     if (read(timer_.Get(), &times, sizeof times) < 0) return;
   }
 
  private:
   Fd timer_;
-  uint64_t setMs_ = UINT64_MAX;
+  uint64_t setUs_ = UINT64_MAX;
 };
 
 }  // namespace moat

@@ -59,7 +59,7 @@ void Companion::Run() noexcept {
   poller_.Watch(alarm.Descriptor(), kAlarmSource);
   while (!stopping_) {
     if (has_) alarm.NotLaterThan(wayOut_.WakeAt());
-    const std::span<const epoll_event> ready = poller_.Wait(!has_ || !wayOut_.Waiting());
+    const std::span<const epoll_event> ready = poller_.Wait(!has_ || !wayOut_.Unfinished());
     const uint64_t nowUs = MonotonicUs();
     self.Settle(nowUs);
     for (const epoll_event& one : ready) {
@@ -75,7 +75,7 @@ void Companion::Run() noexcept {
       }
     }
     if (!has_) continue;
-    wayOut_.Turn(nowUs);
+    wayOut_.Turn(nowUs, pacer_.Busy());
     const Counters& sent = wayOut_.GetCounters();
     if (!wayOut_.Waiting()) Pause(pacer_.PauseAfter({sent.packets, sent.octets}, nowUs, MonotonicUs()));
   }

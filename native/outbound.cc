@@ -16,6 +16,9 @@ namespace {
  */
 constexpr size_t kReadOctets = 512 << 10, kReadPackets = 512, kSendOctets = 256 << 10, kSendPackets = 256;
 
+/** SAs whose open envelope waits for the next turn. */
+constexpr size_t kMostCarried = SendQueue::kLanes / 2;
+
 /** After so long without a packet the next one is taken to be alone. */
 constexpr uint64_t kCalmUs = 1000;
 
@@ -42,6 +45,7 @@ Outbound::Outbound(const Parts& parts)
       queue_(parts.sockets, counters_, *this, BlockLength(parts.tunMtu)),
       flows_(counters_, parts.seed) {
   touched_.reserve(SendQueue::kLanes);
+  carried_.reserve(kMostCarried);
 }
 
 SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
@@ -49,8 +53,10 @@ SocketKind Outbound::SocketOf(const OutboundSa& sa) const noexcept {
   return sa.udpEncapsulation ? sockets_.UdpFor(family, sa.wirePath.LocalPort()) : Sockets::RawFor(family);
 }
 
-void Outbound::TakeTurn(uint64_t nowUs) noexcept {
+void Outbound::TakeTurn(uint64_t nowUs, bool again) noexcept {
+  nowUs_ = nowUs;
   nowMs_ = nowUs / 1000;
+  again_ = again;
   ReadTun(nowUs);
   if (!queue_.Blocked()) SendTurn(nowUs);
 }
@@ -88,7 +94,9 @@ Drop Outbound::Queue(std::span<uint8_t> packet, const OffloadHeader& offload, ui
 }
 
 void Outbound::SendTurn(uint64_t nowUs) noexcept {
-  if (flows_.Empty()) return;
+  if (flows_.Empty() && carried_.empty()) return;
+  for (OutboundSa* sa : carried_) Touch(*sa);
+  carried_.clear();
   size_t octets = 0;
   for (size_t count = 0; count < kSendPackets && octets < kSendOctets && !queue_.Blocked(); count += 1) {
     FlowQueue::Packet* packet = flows_.Next(nowUs);
@@ -100,6 +108,11 @@ void Outbound::SendTurn(uint64_t nowUs) noexcept {
   }
   EndTouched();
   queue_.Flush();
+}
+
+void Outbound::Touch(OutboundSa& sa) noexcept {
+  if (!sa.touched) touched_.push_back(&sa);
+  sa.touched = true;
 }
 
 void Outbound::EndTouched() noexcept {
@@ -117,10 +130,7 @@ Drop Outbound::SendPacket(FlowQueue::Packet& waiting) noexcept {
   }
   // Between moats each end clamps what it delivers, by its own path; a foreign peer may not, and its path is taken to be like ours.
   if (sa->clampMss && !sa->pathProbes) ClampMss(packet, view, sa->LargestInner());
-  if (!sa->touched) {
-    sa->touched = true;
-    touched_.push_back(sa);
-  }
+  Touch(*sa);
   if (waiting.offload.IsSuperPacket()) return SendSegments(*sa, packet, view, waiting.offload);
   if (!sa->aggfrag) return SendPlain(*sa, {packet, {}}, view);
   Aggregate(*sa, {packet, {}}, view);
@@ -189,6 +199,7 @@ void Outbound::AggregateNext(OutboundSa& sa, const IpView& view) noexcept {
 }
 
 void Outbound::Aggregated(OutboundSa& sa, size_t length, const IpView& view) noexcept {
+  sa.fresh = true;
   sa.endsSmall = length <= kSmallPacket || !view.hasPorts;
   CountSent(sa, length);
 }
@@ -224,9 +235,12 @@ void Outbound::EndBatch(OutboundSa& sa) noexcept {
   sa.touched = false;
   if (sa.packer.IsOpen() && sa.aggregationDelayMs > 0 && !sa.endsSmall) {
     Hold(sa);
+  } else if (sa.packer.IsOpen() && again_ && sa.fresh && !sa.endsSmall && carried_.size() < kMostCarried) {
+    Carry(sa);
   } else {
     FinishOpen(sa);
   }
+  sa.fresh = false;
   SaRecord& record = *sa.record;
   record.sequence.store(sa.sealer.sequence, std::memory_order_relaxed);
   record.lastPacketMs.store(nowMs_, std::memory_order_relaxed);
@@ -236,26 +250,6 @@ void Outbound::EndBatch(OutboundSa& sa) noexcept {
   }
   prober_.Sent(sa, sa.largeEnvelopes, nowMs_);
   sa.largeEnvelopes = 0;
-}
-
-void Outbound::FinishOpen(OutboundSa& sa) noexcept {
-  sa.packer.Finish([&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); });
-  sa.heldUntilMs = 0;
-}
-
-/** Keeps the open envelope for the next turn, in the SA's own buffer. */
-void Outbound::Hold(OutboundSa& sa) noexcept {
-  const std::span<uint8_t> open = sa.packer.Open();
-  uint8_t* slot = open.data() - esp::kHeadroom;
-  if (sa.heldUntilMs == 0) {
-    sa.heldUntilMs = nowMs_ + sa.aggregationDelayMs;
-    holding_.push_back(&sa);
-  }
-  if (slot == sa.held.data()) return;
-  sa.held.resize(std::max(sa.held.size(), esp::SealedLength(sa.packer.Capacity())));
-  std::memcpy(sa.held.data() + esp::kHeadroom, open.data(), open.size());
-  sa.packer.MoveTo(sa.held.data() + esp::kHeadroom);
-  queue_.Put(sa.lane);
 }
 
 void Outbound::TellTooBig(const OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept {

@@ -44,10 +44,15 @@ class Outbound : private ProbeSender, private SizeObserver {
   void ProbeArrived(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept;
   void ProbeAcknowledged(uint32_t tunnel, uint32_t id, uint64_t nowMs) noexcept;
 
-  /** Reads what waits in TUN and sends what waits here, at most one turn of each. @param nowUs of the monotonic clock. */
-  void TakeTurn(uint64_t nowUs) noexcept;
+  /**
+   * Reads what waits in TUN and sends what waits here, at most one turn of each. @param nowUs of the monotonic clock. @param again another turn
+   * follows before long: what is open may wait for it.
+   */
+  void TakeTurn(uint64_t nowUs, bool again) noexcept;
   /** There is more to send, and a socket to send it. */
   bool Waiting() const noexcept { return !flows_.Empty() && !queue_.Blocked(); }
+  /** Something open waits for the next turn, which must come though nothing else asks for it. */
+  bool Carrying() const noexcept { return !carried_.empty() && !queue_.Blocked(); }
 
   /** A socket is full; `Writable` is to be called when it is not any more. */
   bool Blocked() const noexcept { return queue_.Blocked(); }
@@ -58,7 +63,8 @@ class Outbound : private ProbeSender, private SizeObserver {
   void SendIke(std::span<const uint8_t> message, const Path& path) noexcept;
 
   /** To be called at `WakeAt()`: held envelopes and searches. */
-  void Tick(uint64_t nowMs) noexcept;
+  void Tick(uint64_t nowUs) noexcept;
+  /** Microseconds of the monotonic clock. */
   uint64_t WakeAt() const noexcept;
   /** Called about once per second: NAT keepalives that are due (RFC 3948 4). */
   void Keepalives(uint64_t nowMs) noexcept;
@@ -68,6 +74,7 @@ class Outbound : private ProbeSender, private SizeObserver {
   size_t ReadPacket(uint64_t nowUs) noexcept;
   Drop Queue(std::span<uint8_t> packet, const OffloadHeader& offload, uint64_t nowUs) noexcept;
   void SendTurn(uint64_t nowUs) noexcept;
+  void Touch(OutboundSa& sa) noexcept;
   void EndTouched() noexcept;
   Drop SendPacket(FlowQueue::Packet& packet) noexcept;
   Drop SendSegments(OutboundSa& sa, std::span<uint8_t> packet, const IpView& view, const OffloadHeader& offload) noexcept;
@@ -78,6 +85,8 @@ class Outbound : private ProbeSender, private SizeObserver {
   void EndBatch(OutboundSa& sa) noexcept;
   void FinishOpen(OutboundSa& sa) noexcept;
   void Hold(OutboundSa& sa) noexcept;
+  void Carry(OutboundSa& sa) noexcept;
+  void MoveToHeld(OutboundSa& sa) noexcept;
   void SealAndCommit(OutboundSa& sa, std::span<uint8_t> payload) noexcept;
   void CountSent(OutboundSa& sa, size_t length) noexcept;
   void TellTooBig(const OutboundSa& sa, std::span<const uint8_t> packet, const IpView& view) noexcept;
@@ -100,8 +109,11 @@ class Outbound : private ProbeSender, private SizeObserver {
   Segmenter segmenter_;
   /** SAs that have sent in this turn. */
   std::vector<OutboundSa*> touched_;
-  /** SAs whose envelopes wait for company. */
+  /** SAs whose envelopes wait for company, for a time or for the next turn. */
   std::vector<OutboundSa*> holding_;
+  std::vector<OutboundSa*> carried_;
+  bool again_ = false;
+  uint64_t nowUs_ = 0;
   /** When something was last read from TUN. */
   uint64_t readUs_ = 0;
   uint64_t nowMs_ = 0;

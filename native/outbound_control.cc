@@ -1,10 +1,11 @@
 #include <algorithm>
+#include <cstring>
 
 #include "classify.h"
 #include "outbound.h"
 #include "probe_message.h"
 
-/* What the way out does besides passing packets: SAs that come, go and are missed, probes, keepalives, time. */
+/* What the way out does besides passing packets: SAs that come, go and are missed, envelopes that wait, probes, keepalives, time. */
 namespace moat {
 namespace {
 
@@ -42,11 +43,15 @@ void Outbound::InboundSeen(uint32_t inboundSpi, uint64_t nowMs) {
 }
 
 void Outbound::Remove(uint32_t tunnel, uint32_t spi) {
-  for (OutboundSa* sa : holding_) {
-    if (sa->tunnel == tunnel && sa->sealer.spi == spi) FinishOpen(*sa);
+  const auto isIt = [&](const OutboundSa* sa) { return sa->tunnel == tunnel && sa->sealer.spi == spi; };
+  for (const std::vector<OutboundSa*>* waiting : {&holding_, &carried_}) {
+    for (OutboundSa* sa : *waiting) {
+      if (isIt(sa)) FinishOpen(*sa);
+    }
   }
   queue_.Flush();
-  std::erase_if(holding_, [](const OutboundSa* sa) { return sa->heldUntilMs == 0; });
+  std::erase_if(holding_, isIt);
+  std::erase_if(carried_, isIt);
   table_.Remove(tunnel, spi);
 }
 
@@ -107,21 +112,53 @@ void Outbound::TooLargeHere(uint32_t tunnel, size_t length) noexcept {
   if (sa != nullptr) prober_.TooLargeHere(tunnel, length + sa->Overhead(), nowMs_);
 }
 
+void Outbound::FinishOpen(OutboundSa& sa) noexcept {
+  sa.packer.Finish([&](std::span<uint8_t> payload) { SealAndCommit(sa, payload); });
+  sa.heldUntilUs = 0;
+}
+
+/** Keeps the open envelope until its time has come. */
+void Outbound::Hold(OutboundSa& sa) noexcept {
+  if (sa.heldUntilUs == 0) {
+    sa.heldUntilUs = nowUs_ + uint64_t{sa.aggregationDelayMs} * 1000;
+    holding_.push_back(&sa);
+  }
+  MoveToHeld(sa);
+}
+
+/** Keeps it for the next turn: in bulk something mostly comes, and the last envelope of each turn would leave half empty. */
+void Outbound::Carry(OutboundSa& sa) noexcept {
+  carried_.push_back(&sa);
+  MoveToHeld(sa);
+}
+
+/** From the slot, which others need, into the SA's own buffer. */
+void Outbound::MoveToHeld(OutboundSa& sa) noexcept {
+  const std::span<uint8_t> open = sa.packer.Open();
+  uint8_t* slot = open.data() - esp::kHeadroom;
+  if (slot == sa.held.data()) return;
+  sa.held.resize(std::max(sa.held.size(), esp::SealedLength(sa.packer.Capacity())));
+  std::memcpy(sa.held.data() + esp::kHeadroom, open.data(), open.size());
+  sa.packer.MoveTo(sa.held.data() + esp::kHeadroom);
+  queue_.Put(sa.lane);
+}
+
 uint64_t Outbound::WakeAt() const noexcept {
-  uint64_t wakeAt = prober_.WakeAt();
+  uint64_t wakeAt = prober_.WakeAt() == UINT64_MAX ? UINT64_MAX : prober_.WakeAt() * 1000;
   for (const OutboundSa* sa : holding_) {
-    if (sa->heldUntilMs != 0) wakeAt = std::min(wakeAt, sa->heldUntilMs);
+    if (sa->heldUntilUs != 0) wakeAt = std::min(wakeAt, sa->heldUntilUs);
   }
   return wakeAt;
 }
 
-void Outbound::Tick(uint64_t nowMs) noexcept {
-  nowMs_ = nowMs;
+void Outbound::Tick(uint64_t nowUs) noexcept {
+  nowUs_ = nowUs;
+  nowMs_ = nowUs / 1000;
   for (OutboundSa* sa : holding_) {
-    if (sa->heldUntilMs != 0 && nowMs >= sa->heldUntilMs) FinishOpen(*sa);
+    if (sa->heldUntilUs != 0 && nowUs >= sa->heldUntilUs) FinishOpen(*sa);
   }
-  std::erase_if(holding_, [](const OutboundSa* sa) { return sa->heldUntilMs == 0; });
-  prober_.Tick(nowMs);
+  std::erase_if(holding_, [](const OutboundSa* sa) { return sa->heldUntilUs == 0; });
+  prober_.Tick(nowMs_);
   queue_.Flush();
 }
 

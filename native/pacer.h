@@ -27,6 +27,9 @@ class Pacer {
     uint64_t octets = 0;
   };
 
+  /** Turns follow each other: there was much in the last window. */
+  bool Busy() const noexcept { return pauseUs_ > 0; }
+
   /**
    * A turn has ended.
    * @param beganUs when the turn began, on the clock of `nowUs`.

@@ -150,12 +150,12 @@ void Plane::Run() noexcept {
   PlaneThread self("moat-plane");
   while (!stopping_) {
     alarm_.NotLaterThan(WakeAt());
-    const std::span<const epoll_event> ready = poller_.Wait(!HasWayOut() || !wayOut_.Waiting());
+    const std::span<const epoll_event> ready = poller_.Wait(!HasWayOut() || !wayOut_.Unfinished());
     const uint64_t nowUs = MonotonicUs();
     nowMs_ = nowUs / 1000;
     self.Settle(nowUs);
     for (const epoll_event& one : ready) Handle(one.data.u32, one.events);
-    if (HasWayOut()) wayOut_.Turn(nowUs);
+    if (HasWayOut()) wayOut_.Turn(nowUs, pacer_.Busy());
     if (nowMs_ >= nextTickMs_) {
       inbound_.Tick(nowMs_);
       nextTickMs_ = nowMs_ + kTickMs;
@@ -171,7 +171,7 @@ void Plane::Run() noexcept {
 }
 
 uint64_t Plane::WakeAt() const noexcept {
-  return std::min(nextTickMs_, HasWayOut() ? wayOut_.WakeAt() : nowMs_ + kApartMs);
+  return std::min(nextTickMs_ * 1000, HasWayOut() ? wayOut_.WakeAt() : (nowMs_ + kApartMs) * 1000);
 }
 
 /** Of the ways that this thread has. */

@@ -54,17 +54,18 @@ bool QueueUp(int nice) noexcept {
 
 PlaneThread::PlaneThread(const char* name) noexcept : nice_(getpriority(PRIO_PROCESS, 0)) {
   pthread_setname_np(pthread_self(), name);
+  mayGoFirst_ = GoFirst();
   QueueUp(nice_);
-  mayGoFirst_ = first_ = GoFirst();
   // Pauses of tens of microseconds must not become a hundred; the unit is nanoseconds.
   prctl(PR_SET_TIMERSLACK, 1000);
 }
 
 void PlaneThread::Settle(uint64_t nowUs) noexcept {
-  if (!mayGoFirst_ || !busy_.Due(nowUs)) return;
-  const bool busy = busy_.On(nowUs, MicrosecondsBy(CLOCK_THREAD_CPUTIME_ID));
-  if (busy != first_) return;
-  if (busy ? QueueUp(nice_) : GoFirst()) first_ = !busy;
+  if (!mayGoFirst_ || !works_.Due(nowUs)) return;
+  const uint64_t spentUs = MicrosecondsBy(CLOCK_THREAD_CPUTIME_ID);
+  const bool works = works_.On(nowUs, spentUs), starves = starves_.On(nowUs, spentUs);
+  if (first_ == (works && !starves)) return;
+  if (first_ ? QueueUp(nice_) : GoFirst()) first_ = !first_;
 }
 
 void Pause(uint64_t us) noexcept {

@@ -155,8 +155,10 @@ struct OutboundSa {
   SendLane lane;
   /** The packer's envelope between two turns, when there is a delay. */
   std::vector<uint8_t> held;
-  /** When the open envelope must leave. */
-  uint64_t heldUntilMs = 0;
+  /** When the open envelope must leave, microseconds; 0: it does not wait for that long. */
+  uint64_t heldUntilUs = 0;
+  /** It has been given a packet in this turn. */
+  bool fresh = false;
   /** In `Outbound`'s list of SAs that send in this batch. */
   bool touched = false;
   /** Of this batch: envelopes larger than the smallest path. */

@@ -48,18 +48,18 @@ void WayOut::TunReady(uint32_t events) noexcept {
   if ((events & EPOLLERR) != 0) poller_->Forget(tun_.Descriptor());
 }
 
-void WayOut::Turn(uint64_t nowUs) noexcept {
+void WayOut::Turn(uint64_t nowUs, bool again) noexcept {
   const uint64_t nowMs = nowUs / 1000;
   // What waits in TUN is looked for in every turn: while there is traffic, something mostly does.
-  outbound_.TakeTurn(nowUs);
+  outbound_.TakeTurn(nowUs, again);
   WatchFullSocket();
-  if (nowMs >= outbound_.WakeAt()) outbound_.Tick(nowMs);
+  if (nowUs >= outbound_.WakeAt()) outbound_.Tick(nowUs);
   if (nowMs < nextTickMs_) return;
   outbound_.Keepalives(nowMs);
   nextTickMs_ = nowMs + kTickMs;
 }
 
-uint64_t WayOut::WakeAt() const noexcept { return std::min(nextTickMs_, outbound_.WakeAt()); }
+uint64_t WayOut::WakeAt() const noexcept { return std::min(nextTickMs_ * 1000, outbound_.WakeAt()); }
 
 void WayOut::Obey(OutboundCommand& command, uint64_t nowMs) {
   struct Visitor {

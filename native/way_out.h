@@ -29,11 +29,13 @@ class WayOut {
   void TunReady(uint32_t events) noexcept;
   void Writable() noexcept { outbound_.Writable(); }
 
-  /** Passes packets, and does what is due. */
-  void Turn(uint64_t nowUs) noexcept;
+  /** Passes packets, and does what is due. @param again another turn follows before long. */
+  void Turn(uint64_t nowUs, bool again) noexcept;
   /** Another turn is to follow at once. */
   bool Waiting() const noexcept { return outbound_.Waiting(); }
-  /** When a turn is due though nothing is ready. Milliseconds of the monotonic clock. */
+  /** Another turn is to follow, if after a pause. */
+  bool Unfinished() const noexcept { return outbound_.Waiting() || outbound_.Carrying(); }
+  /** When a turn is due though nothing is ready. Microseconds of the monotonic clock. */
   uint64_t WakeAt() const noexcept;
 
  private:
