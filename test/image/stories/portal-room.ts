@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { blockOctets, decodeBootState, encodeBootState } from '../../../rootfs/box/boot-state.ts';
 import { parseSeed } from '../../../rootfs/box/seed.ts';
-import { must, run, sleep } from '../../lab/processes.ts';
+import { run, sleep } from '../../lab/processes.ts';
 import { Child } from '../child.ts';
 import { inRoot, root, withLoops } from '../chroot.ts';
 import { Disk } from '../disk.ts';
@@ -72,17 +72,29 @@ export async function startAndLook(disk: Disk, outside: string): Promise<Found &
   });
 }
 
+/** Every process of its session; one that has ended in between is none. */
+async function signalAll(child: Child, signal: NodeJS.Signals): Promise<void> {
+  const { stdout } = await run(['pgrep', '--session', `${child.pid}`]);
+  for (const pid of stdout.split('\n').filter((line) => line !== '')) {
+    try {
+      process.kill(Number(pid), signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
 /** @returns the disk as the cut left it, and what had been said by then. */
 async function cutStart(disk: Disk, outside: string, ms: number, to: string): Promise<{ disk: Disk; said: string }> {
   return withLoops(disk, partitions, async (loops) => {
     const script = startScript(loops[1] ?? '', 'echo DONE; sleep 60');
     const child = new Child(command(loops, outside, script), `${to}.log`);
     await sleep(ms);
-    const pids = (await must(['pgrep', '--session', `${child.pid}`])).trim().split('\n');
-    for (const pid of pids) process.kill(Number(pid), 'SIGSTOP');
+    // Twice: one of them may have started another in between.
+    for (const _ of [1, 2]) await signalAll(child, 'SIGSTOP');
     const left = await disk.copy(`${to}.img`);
     const said = child.text;
-    for (const pid of pids) process.kill(Number(pid), 'SIGKILL');
+    await signalAll(child, 'SIGKILL');
     await child.kill();
     return { disk: left, said };
   });
