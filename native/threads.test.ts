@@ -20,6 +20,8 @@ async function install(a: RemotePlane, b: RemotePlane, spi: number): Promise<voi
   const sa = (direction: number) => ({ ...common, spi: spi + direction, key: { hex: 'a1'.repeat(36) }, capabilities });
   await a.call('installInbound', sa(1));
   await b.call('installInbound', sa(0));
+  // Said is not done: the thread takes it up in its next turn, and what comes before that has no SA. IKE's own message to the peer goes the same way, behind it.
+  await pause(50);
   await a.call('installOutbound', { ...sa(0), ...outbound, path: { local: end(1), remote: end(2) } });
   await b.call('installOutbound', { ...sa(1), ...outbound, path: { local: end(2), remote: end(1) } });
 }
