@@ -12,6 +12,8 @@ export class InnerNetwork {
   readonly #assigned = new AssignedAddresses();
   #config: Config;
   #problem: string | null = null;
+  /** One at a time: each looks at what is there and adds what is missing, and two that look at once add it twice. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(config: Config, log: Logger, tell: (message: FromService) => void) {
     this.#config = config;
@@ -28,7 +30,17 @@ export class InnerNetwork {
     this.#config = config;
   }
 
-  async apply(): Promise<void> {
+  /** What is wanted when its turn comes. */
+  apply(): Promise<void> {
+    return this.#inTurn(() => this.#applyNow());
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(work);
+    return this.#last;
+  }
+
+  async #applyNow(): Promise<void> {
     try {
       await applyNetwork(networkPlan(this.#assigned.within(this.#config)));
       this.#problem = null;
@@ -60,9 +72,11 @@ export class InnerNetwork {
     this.#tell({ kind: 'resolvers', resolvers: this.#assigned.resolvers() });
   }
 
-  async clear(): Promise<void> {
-    await clearNetwork(this.#config.tunnel.interface).catch((error: Error) => {
-      this.#log.warn({ problem: error.message }, 'networkNotCleared');
-    });
+  clear(): Promise<void> {
+    return this.#inTurn(() =>
+      clearNetwork(this.#config.tunnel.interface).catch((error: Error) => {
+        this.#log.warn({ problem: error.message }, 'networkNotCleared');
+      }),
+    );
   }
 }

@@ -2,22 +2,24 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
+import { pino } from 'pino';
 import { parseConfig } from '../../appliance/config/schema.ts';
 import { applyNetwork, clearNetwork, networkPlan } from '../../appliance/host/network.ts';
+import { InnerNetwork } from '../../appliance/tunnel/inner-network.ts';
 
 const ip = (...args: string[]) => execFileSync('ip', args, { encoding: 'utf8' }).trim();
 
-function plan(networks: string[]) {
-  return networkPlan(
-    parseConfig({
-      role: 'home',
-      name: 'home-1',
-      identity: { id: 'home-1.example' },
-      tunnel: { networks: ['10.77.1.0/24', 'fd77:1::/64'], sourceAddresses: ['10.77.1.1', 'fd77:1::1'] },
-      peers: [{ name: 'p', id: 'p', addresses: ['192.0.2.1'], psk: 'sixteen letters!', networks }],
-    }),
-  );
+function configWith(networks: string[]) {
+  return parseConfig({
+    role: 'home',
+    name: 'home-1',
+    identity: { id: 'home-1.example' },
+    tunnel: { networks: ['10.77.1.0/24', 'fd77:1::/64'], sourceAddresses: ['10.77.1.1', 'fd77:1::1'] },
+    peers: [{ name: 'p', id: 'p', addresses: ['192.0.2.1'], psk: 'sixteen letters!', networks }],
+  });
 }
+
+const plan = (networks: string[]) => networkPlan(configWith(networks));
 
 function kernelState(): string {
   return ['-4', '-6']
@@ -55,5 +57,21 @@ test('routes into the tunnel: applied twice they change nothing, and what is not
   assert.match(kernelState(), /unreachable default table 7296/);
 
   await clearNetwork('moat0');
+  assert.equal(kernelState(), before);
+});
+
+test('what is asked for while it is being applied is applied afterwards, and the last one counts', async () => {
+  const before = kernelState();
+  ip('tuntap', 'add', 'dev', 'moat0', 'mode', 'tun');
+  ip('link', 'set', 'moat0', 'up');
+  const network = new InnerNetwork(configWith(['10.1.0.0/16']), pino({ enabled: false }), () => {});
+  const opened = network.apply();
+  network.configure(configWith(['10.3.0.0/16', 'fd03::/32']));
+  await Promise.all([opened, network.apply(), network.apply()]);
+  assert.equal(network.problem, null);
+  assert.match(kernelState(), /10\.3\.0\.0\/16 dev moat0/);
+  assert.doesNotMatch(kernelState(), /10\.1\.0\.0\/16 dev moat0/);
+  void network.apply();
+  await network.clear();
   assert.equal(kernelState(), before);
 });
