@@ -17,7 +17,7 @@ class Pacer {
   static constexpr uint64_t kWindowUs = 1000;
   /** Inner packets in one window, both directions: three quarters of a gigabit each second, or 64,000 small packets. */
   static constexpr uint64_t kBusyPackets = 64;
-  static constexpr uint64_t kPauseUs = 150, kSmallPauseUs = 150;
+  static constexpr uint64_t kPauseUs = 350, kSmallPauseUs = 150;
   /** Octets of the mean packet of a window up to which they count as small. */
   static constexpr uint64_t kSmallPacket = 512;
 

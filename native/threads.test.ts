@@ -99,10 +99,11 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
       const { drops } = await plane.call<Counters>('counters');
       assert.deepEqual([drops.authFailed, drops.replayed, drops.noInboundSa], [0, 0, 0], JSON.stringify(drops));
     }
-    await pause(300);
+    for (let last = -1; spent(a)[1] !== last; await pause(100)) last = spent(a)[1];
     const calm = spent(a);
-    run(`ip netns exec ${left} ping -q -c 50 -i 0.004 10.84.2.1`);
+    run(`ip netns exec ${left} ping -q -c 200 -i 0.004 10.84.2.1`);
     assert.ok(spent(a)[0] > calm[0]);
-    assert.equal(spent(a)[1], calm[1], 'the way out is still with the second thread');
+    // Two hundred packets are a millisecond and more.
+    assert.ok(spent(a)[1] - calm[1] < 0.0005, 'the way out is still with the second thread');
   });
 });
