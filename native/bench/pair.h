@@ -14,7 +14,7 @@ struct Silence : EventSink, InboundNotices {
   bool Post(Event) noexcept override { return true; }
   void Ended() noexcept override {}
   void InboundSeen(uint32_t) noexcept override {}
-  void PeerMoved(uint32_t, const Path&) noexcept override {}
+  bool PeerMoved(uint32_t, const Path&) noexcept override { return true; }
   void ProbeArrived(uint32_t, uint32_t) noexcept override {}
   void ProbeAcknowledged(uint32_t, uint32_t) noexcept override {}
 };
