@@ -20,7 +20,7 @@ once() {
   else
     cat "$log"
     rm -f "$log"
-    printf 'FAIL  %-58s %4d s\n      again: %s\n' "$name" $((SECONDS - from)) "${*:1}"
+    printf 'FAIL  %-58s %4d s\n      again: %s\n' "$name" $((SECONDS - from)) "$*"
     return 1
   fi
 }
