@@ -10,7 +10,7 @@ trap 'rm -rf "$record"' EXIT
 once() {
   local name=$1 log from=$SECONDS
   shift
-  log=$(mktemp)
+  log=$(mktemp -p "$record")
   if "$@" >"$log" 2>&1; then
     printf 'ok    %-58s %4d s\n' "$name" $((SECONDS - from))
     rm -f "$log"
