@@ -75,7 +75,7 @@ trap 'exit 143' TERM INT HUP
 # Compressed in a hurry: half of the time of a build is that.
 step 'the image of a PC, uncompressed' within 900 env MOAT_COMPRESSION=3 test/run image --board pc --no-compress --out .build/image/pc.img
 # What it needs is installed once, before two of them start.
-step 'what the stories need' within 300 test/run image-test --only 'no story of this name'
+step 'what the stories need' within 600 test/run image-test --only 'no story of this name'
 step 'the image by UEFI' stories 840 --only UEFI &
 start=$!
 # Those of a box: a portal's want an image of their own.
