@@ -1,35 +1,10 @@
 #!/usr/bin/env bash
-# `npm test`: every ring that fits half an hour. Each step prints its name and how long it took, and
-# everything it said when it fails; the first that fails ends it.
-# With MOAT_TEST_PATIENT=yes (continuous integration) the others are still run, and what failed is run once
-# more: what passes then is counted and named as unsteady, and more than two of these fail the run as well.
+# `npm test`: every ring that fits half an hour, step by step (test/steps.sh).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source test/steps.sh
 node=node_modules/.bin/node
 jobs=-j$(nproc)
-patient=${MOAT_TEST_PATIENT:-no}
-failed=() unsteady=()
-
-once() {
-  local name=$1 log from=$SECONDS
-  shift
-  log=$(mktemp)
-  if "$@" >"$log" 2>&1; then
-    printf 'ok    %-58s %4d s\n' "$name" $((SECONDS - from))
-    rm -f "$log"
-  else
-    cat "$log"
-    rm -f "$log"
-    printf 'FAIL  %-58s %4d s\n      again: %s\n' "$name" $((SECONDS - from)) "$*"
-    return 1
-  fi
-}
-
-step() {
-  once "$@" && return
-  [ "$patient" = yes ] || exit 1
-  if once "$@"; then unsteady+=("$1"); else failed+=("$1"); fi
-}
 
 step 'types, lint, format, unit tests' bash test/check.sh
 step 'provisioning, on SQLite and PostgreSQL' env MOAT_TEST_POSTGRES=1 $node --test 'provisioning/**/*.test.ts'
@@ -54,6 +29,4 @@ if [ "$patient" = yes ]; then
 else
   $node test/lab/main.ts check "${stories[@]}"
 fi
-if [ ${#unsteady[@]} -gt 0 ]; then printf 'unsteady (failed, then passed): %s\n' "${unsteady[@]}"; fi
-if [ ${#failed[@]} -gt 0 ]; then printf 'failed: %s\n' "${failed[@]}"; fi
-[ ${#failed[@]} -eq 0 ] && [ ${#unsteady[@]} -le 2 ]
+verdict

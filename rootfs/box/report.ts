@@ -46,3 +46,8 @@ function readdirNames(): string[] {
     return [];
   }
 }
+
+/** Oldest first, as they were written; null for what cannot be read. */
+export function readReports(): (string | null)[] {
+  return readdirNames().map((name) => readText(`${folder}/${name}`));
+}

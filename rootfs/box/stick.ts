@@ -6,20 +6,28 @@ import { createPublicKey } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readText, run, runningSlot } from './disk.ts';
 import { onConfigPartition } from './fat.ts';
+import { readReports } from './report.ts';
 import { resetMark } from './reset.ts';
 import { isResetOrder } from './reset-order.ts';
 
 const place = '/run/moat/stick';
 const keyFolder = '/usr/lib/moat/update-keys';
 const mostLines = 1000;
+/** For each of the two programs that are asked; the unit itself has three minutes. */
+const patienceMs = 60_000;
 
 function main(device: string): void {
+  if (!isStick(device)) return;
   mkdirSync(place, { recursive: true });
-  const mounted = run('mount', ['-t', 'vfat', '-o', 'rw,umask=077,flush', `/dev/${device}`, place]);
-  if (mounted.exitCode !== 0) return;
+  // Without `rw`: one that is write-protected is mounted all the same, and its order is read.
+  const mounted = run('mount', ['-t', 'vfat', '-o', 'umask=077,flush', `/dev/${device}`, place]);
+  if (mounted.exitCode !== 0) {
+    say(`the stick ${device} cannot be read (FAT is expected): ${mounted.output}`);
+    return;
+  }
   let restart = false;
   try {
-    if (existsSync(`${place}/moat-support`)) writeSupport();
+    if (existsSync(`${place}/moat-support`)) support();
     restart = takeResetOrder();
   } finally {
     run('umount', [place]);
@@ -27,13 +35,32 @@ function main(device: string): void {
   if (restart) run('systemctl', ['reboot']);
 }
 
-function writeSupport(): void {
-  const { output, exitCode } = run('/usr/bin/moat', ['support', '--state', '/var/lib/moat/state']);
-  const reports = readdirSync('/var/lib/moat/reports').map((name) => readText(`/var/lib/moat/reports/${name}`));
-  const journal = run('journalctl', ['-b', '--no-pager', '-o', 'short-monotonic', '-n', `${mostLines}`]).output;
-  const bundle = { slot: runningSlot(), support: exitCode === 0 ? JSON.parse(output) : output, reports, journal };
-  writeFileSync(`${place}/moat-support.json`, JSON.stringify(bundle, null, 1));
-  console.log('moat: support bundle written to the stick');
+/** Not a disk with partitions, each of which comes by itself; nor a part of a medium of moat: the box itself may run from a stick. */
+function isStick(device: string): boolean {
+  const block = `/sys/class/block/${device}`;
+  const isDivided = readdirSync(block).some((name) => name.startsWith(device));
+  return !isDivided && !/^PARTNAME=moat-/m.test(readText(`${block}/uevent`) ?? '');
+}
+
+function say(sentence: string): void {
+  console.log(`moat: ${sentence}`);
+}
+
+/** Before an order is followed, because that forgets what the bundle tells; but whatever goes wrong here, the order is followed. */
+function support(): void {
+  try {
+    writeFileSync(`${place}/moat-support.json`, JSON.stringify(supportBundle(), null, 1));
+    say('support bundle written to the stick');
+  } catch (error) {
+    say(`no support bundle on the stick: ${(error as Error).message}`);
+  }
+}
+
+function supportBundle() {
+  const { output, exitCode } = run('/usr/bin/moat', ['support', '--state', '/var/lib/moat/state'], patienceMs);
+  const journal = run('journalctl', ['-b', '--no-pager', '-o', 'short-monotonic', '-n', `${mostLines}`], patienceMs);
+  const told = exitCode === 0 ? JSON.parse(output) : output;
+  return { slot: runningSlot(), support: told, reports: readReports(), journal: journal.output };
 }
 
 function takeResetOrder(): boolean {
@@ -42,12 +69,15 @@ function takeResetOrder(): boolean {
   const keys = readdirSync(keyFolder).map((name) => createPublicKey(readFileSync(`${keyFolder}/${name}`)));
   const own = readText('/run/moat/public-key')?.trim() ?? '';
   if (!isResetOrder(text, own, keys)) {
-    console.log('moat: the order to reset on the stick is not signed for this box');
+    say('the order to reset on the stick is not signed for this box');
     return false;
   }
-  console.log('moat: the order to reset on the stick is followed');
   // The next start does it, before anything runs that could write what it forgets.
-  return onConfigPartition('rw', (folder) => writeFileSync(`${folder}/${resetMark}`, '')) !== null;
+  const isMarked = onConfigPartition('rw', (folder) => writeFileSync(`${folder}/${resetMark}`, '')) !== null;
+  say(
+    `the order to reset on the stick ${isMarked ? 'is followed' : 'cannot be followed: the partition of moat.toml does not mount'}`,
+  );
+  return isMarked;
 }
 
 const [device = ''] = process.argv.slice(2);

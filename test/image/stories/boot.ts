@@ -53,27 +53,13 @@ async function looksRight(box: Box): Promise<string> {
     ['_chrony', 'moat-dhcp', 'moat-dns', 'moat-tunnel', 'root'],
     'every service has its own user',
   );
-  return `; ${used} MiB in use; processes of ${names.join(', ')}; ${await writesAtRest(box)}`;
+  return `; ${used} MiB in use; processes of ${names.join(', ')}`;
 }
 
 /** The command with the rights of the supervisor's unit, the widest that anything has which listens to a network. */
 function asSupervisor(command: string): string {
   const enter = 'echo $$ >/sys/fs/cgroup/system.slice/moat.service/cgroup.procs';
   return `(sh -c '${enter}; exec nsenter --mount --target $(systemctl show -p MainPID --value moat) ${command}') 2>&1`;
-}
-
-const restSeconds = 45;
-const monthSeconds = 30 * 86_400;
-
-/** Octets to the disk while nothing happens, made into a month. What is written every ten minutes may be missed. */
-async function writesAtRest(box: Box): Promise<string> {
-  const sectors = "awk '{print $7}' /sys/block/vda/stat";
-  const changed = 'find /var -xdev -type f -newer /run/rest';
-  const rest = `sync; sleep 10; touch /run/rest; ${sectors}; sleep ${restSeconds}; ${sectors}; ${changed}`;
-  const [before = '0', after = '0', ...files] = (await box.shell(rest, 300)).trim().split('\n');
-  const written = Number(after) - Number(before);
-  const month = Math.round(((written * 512) / restSeconds / 1_000_000) * monthSeconds);
-  return `${written} sectors written in ${restSeconds} s at rest (${month} MB a month): ${files.join(' ') || 'no file'}`;
 }
 
 /** `protocol where port`, as rootfs/README.md lists them: where is a device, an address, or everywhere. */

@@ -1,6 +1,6 @@
 /** The data partition, the boot state and the slots are spoiled; the box comes up and says what it found. */
 import assert from 'node:assert/strict';
-import type { Disk } from '../disk.ts';
+import type { Disk, Partition } from '../disk.ts';
 import type { Ground } from '../ground.ts';
 
 interface Damage {
@@ -90,21 +90,19 @@ export async function filled(ground: Ground): Promise<string> {
   return said[0];
 }
 
-/** One bit in the root of the slot that runs: the other slot is booted. */
+/** One bit in the root or in the kernel of the slot that runs: the other slot is booted. */
 export async function ofRoot(ground: Ground): Promise<string> {
-  const { disk } = await ground.seasoned('flip');
-  disk.flip('root-a', Math.floor((20 + ground.random(77) * 40) * mib));
-  const box = ground.start(disk, 'flip');
-  await box.see(/slot a is unusable: corrupt/);
-  const { slot } = await box.works();
-  assert.equal(slot, 'b');
-  await box.cut();
-  disk.flip('boot-b', 6 * mib);
-  const both = await ground.seasoned('flip-boot');
-  both.disk.flip('boot-a', 8 * mib);
-  const next = ground.start(both.disk, 'flip-boot');
-  await next.see(/slot a is damaged/);
-  assert.equal((await next.works()).slot, 'b');
-  await next.cut();
+  const atRoot = Math.floor((20 + ground.random(77) * 40) * mib);
+  await flipped(ground, 'root-a', atRoot, /slot a is unusable: corrupt/);
+  await flipped(ground, 'boot-a', 8 * mib, /slot a is damaged/);
   return 'a bit in root a: slot b; a bit in kernel a: slot b';
+}
+
+async function flipped(ground: Ground, partition: Partition, at: number, says: RegExp): Promise<void> {
+  const { disk } = await ground.seasoned('flip');
+  disk.flip(partition, at);
+  const box = ground.start(disk, 'flip');
+  await box.see(says);
+  assert.equal((await box.works()).slot, 'b');
+  await box.cut();
 }

@@ -7,10 +7,19 @@ import { resetOrder } from '../../../rootfs/box/reset-order.ts';
 import { must } from '../../lab/processes.ts';
 import type { Ground } from '../ground.ts';
 
+/** Sectors: 32 MiB, and 32 KiB. */
+const [roomy, tiny] = [65_536, 64];
+
+interface Stick {
+  readonly name: string;
+  readonly sectors: number;
+  readonly files: Readonly<Record<string, string>>;
+}
+
 /** A FAT stick with these files. @returns its path */
-async function makeStick(ground: Ground, name: string, files: Readonly<Record<string, string>>): Promise<string> {
+async function makeStick(ground: Ground, { name, sectors, files }: Stick): Promise<string> {
   const stick = join(ground.folder, `${name}.img`);
-  await must(['mformat', '-C', '-i', stick, '-T', '65536', '-h', '16', '-s', '63', '::']);
+  await must(['mformat', '-C', '-i', stick, '-T', `${sectors}`, '-h', '16', '-s', '63', '::']);
   for (const [file, text] of Object.entries(files)) {
     writeFileSync(`${stick}.file`, text);
     await must(['mcopy', '-i', stick, `${stick}.file`, `::${file}`]);
@@ -22,7 +31,8 @@ async function makeStick(ground: Ground, name: string, files: Readonly<Record<st
 export async function resetAndSupport(ground: Ground): Promise<string> {
   const { disk, publicKey } = await ground.seasoned('reset');
   await disk.putFile('factory-reset', '');
-  const stick = await makeStick(ground, 'stick', { 'moat-support': '', 'moat-reset': 'moat-reset-1 nonsense\n' });
+  const nonsense = { 'moat-support': '', 'moat-reset': 'moat-reset-1 nonsense\n' };
+  const stick = await makeStick(ground, { name: 'stick', sectors: roomy, files: nonsense });
   const box = ground.start(disk, 'reset', { stick });
   await box.see(/moat: factory reset/);
   await box.see(/data partition: restored \(factory reset\)/);
@@ -38,9 +48,13 @@ export async function resetAndSupport(ground: Ground): Promise<string> {
   assert.equal(JSON.parse(bundle).slot, 'a');
   assert.doesNotMatch(bundle, /PRIVATE KEY/);
 
-  const order = await makeStick(ground, 'order', { 'moat-reset': resetOrder(newKey, signingKey()) });
-  const next = ground.start(disk, 'reset', { stick: order });
+  // A stick without room for the bundle: what it orders is done all the same.
+  const order = resetOrder(newKey, signingKey());
+  const files = { 'moat-support': '', 'moat-reset': order, holiday: 'x'.repeat(20_000) };
+  const full = await makeStick(ground, { name: 'full-stick', sectors: tiny, files });
+  const next = ground.start(disk, 'reset', { stick: full });
   assert.equal(await next.publicKey(), newKey, 'the first reset was done once');
+  await next.see(/no support bundle on the stick: ENOSPC/);
   await next.see(/the order to reset on the stick is followed/);
   await next.see(/moat: factory reset/);
   assert.notEqual(await next.publicKey(), newKey);
