@@ -18,6 +18,7 @@ import { releaseThatFails } from './stories/release.ts';
 import { costOfStart, writesAtRest } from './stories/resting.ts';
 import { manyDamages } from './stories/room.ts';
 import { servicesInTheRoot } from './stories/services.ts';
+import { sshByKey } from './stories/ssh.ts';
 import { rollbackInTheRoot, updatesInTheRoot } from './stories/update-room.ts';
 import { cutUpdates, updates } from './stories/updates.ts';
 
@@ -59,6 +60,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'filled data': filled,
   'reset and support': resetAndSupport,
   'a box that hangs': hangs,
+  'ssh by key': sshByKey,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
   'portal cut in its first start, without QEMU': portalInTheRoot,
