@@ -89,6 +89,8 @@ PlaneOptions ToPlaneOptions(const Napi::Object& from, Reading& reading) {
   options.replayWindow = Number(from, "replayWindow");
   const Napi::Value threads = from.Get("threads");
   options.threads = threads.IsNumber() ? threads.ToNumber().Uint32Value() : ThreadsForThisMachine();
+  const Napi::Value apart = from.Get("apart");
+  if (apart.IsObject()) options.apart = {Number(apart.As<Napi::Object>(), "onAbove"), Number(apart.As<Napi::Object>(), "offBelow")};
   if (options.threads < 1 || options.threads > 2) reading.problem = "threads must be 1, 2 or 'auto'";
   if (options.tunMtu < 576 || options.tunMtu > 65535) reading.problem = "tun.mtu must be 576 to 65535";
   const bool powerOfTwo = std::has_single_bit(options.replayWindow);

@@ -12,6 +12,8 @@ export interface DataplaneOptions {
   readonly replayWindow: number;
   /** 2: the way out has a thread of its own while there is much to do. `auto`, the default: 2 where the machine has more than two processors. */
   readonly threads?: 1 | 2 | 'auto';
+  /** What counts as much to do and as little: percent of one processor that both ways spend together. 50 and 25 when not given. */
+  readonly apart?: { readonly onAbove: number; readonly offBelow: number };
 }
 
 export type DataplaneEvent =

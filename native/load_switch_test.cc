@@ -6,48 +6,48 @@ using namespace moat;
 
 namespace {
 
-/** Windows of so many percent each until it answers `on`; 0: not within 100. */
-int WindowsUntil(LoadSwitch& load, uint64_t& nowUs, uint64_t& spentUs, unsigned percent, bool on) {
-  for (int window = 1; window <= 100; window += 1) {
-    nowUs += LoadSwitch::kWindowUs;
-    spentUs += LoadSwitch::kWindowUs * percent / 100;
-    if (!load.Due(nowUs)) return -1;
-    if (load.On(nowUs, spentUs) == on) return window;
-  }
-  return 0;
-}
+/** Windows alike that follow each other. */
+struct Stretch {
+  const char* name;
+  unsigned percent;
+  /** The last of them by which it has changed its position; 0: it keeps it through all. */
+  unsigned changesAfter;
+  unsigned windows = 100;
+  uint64_t windowUs = LoadSwitch::kWindowUs;
+};
+
+constexpr unsigned kWindows = LoadSwitch::kWindows;
+constexpr uint64_t kHourUs = 3'600'000'000;
+
+constexpr Stretch kDay[] = {
+    {"just too little", 49, 0},
+    {"a burst is no load", 100, 0, 1, 2 * LoadSwitch::kWindowUs},
+    {"little", 10, 0},
+    {"enough: on", 50, kWindows},
+    {"not calm yet", 25, 0},
+    {"a long sleep is one calm window", 0, 0, 1, kHourUs},
+    {"load as before", 90, 0},
+    {"calm: off", 24, kWindows},
+    {"two threads' worth: on", 150, kWindows},
+};
 
 }  // namespace
 
-TEST(LoadSwitchGoesOnUnderLastingLoadOnly) {
+TEST(LoadSwitchFollowsLastingLoadAndCalmOnly) {
   LoadSwitch load({50, 25});
   uint64_t nowUs = 1'000'000, spentUs = 0;
-  EXPECT(!load.On(nowUs, spentUs));
-  EXPECT(!load.Due(nowUs + LoadSwitch::kWindowUs - 1));
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 49, true), 0);
-  // A burst is no load.
-  nowUs += 2 * LoadSwitch::kWindowUs;
-  spentUs += 2 * LoadSwitch::kWindowUs;
-  EXPECT(!load.On(nowUs, spentUs));
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 10, true), 0);
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 50, true), static_cast<int>(LoadSwitch::kWindows));
-}
-
-TEST(LoadSwitchGoesOffWhenItIsCalm) {
-  LoadSwitch load({50, 25});
-  uint64_t nowUs = 1'000'000, spentUs = 0;
-  EXPECT(!load.On(nowUs, spentUs));
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 150, true), static_cast<int>(LoadSwitch::kWindows));
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 25, false), 0);
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 24, false), static_cast<int>(LoadSwitch::kWindows));
-}
-
-TEST(LoadSwitchTakesALongSleepForOneCalmWindow) {
-  LoadSwitch load({50, 25});
-  uint64_t nowUs = 1'000'000, spentUs = 0;
-  EXPECT(!load.On(nowUs, spentUs));
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 90, true), static_cast<int>(LoadSwitch::kWindows));
-  nowUs += 3'600'000'000;
-  EXPECT(load.On(nowUs, spentUs));
-  EXPECT_EQ(WindowsUntil(load, nowUs, spentUs, 90, false), 0);
+  bool on = load.On(nowUs, spentUs);
+  EXPECT(!on);
+  for (const Stretch& stretch : kDay) {
+    unsigned changedAfter = 0;
+    for (unsigned window = 1; window <= stretch.windows && changedAfter == 0; window += 1) {
+      EXPECT(!load.Due(nowUs + LoadSwitch::kWindowUs - 1));
+      nowUs += stretch.windowUs;
+      spentUs += stretch.windowUs * stretch.percent / 100;
+      EXPECT(load.Due(nowUs));
+      if (load.On(nowUs, spentUs) != on) changedAfter = window;
+    }
+    on ^= changedAfter != 0;
+    if (changedAfter != stretch.changesAfter) moat::testing::Fail(__FILE__, __LINE__, std::string(stretch.name) + ": " + moat::testing::Show(changedAfter));
+  }
 }

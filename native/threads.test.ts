@@ -40,7 +40,9 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
     linkNamespaces(left, right);
     [a, b] = [new RemotePlane(left), new RemotePlane(right)];
     const options = { tun: { name: 'moat0', mtu: 1500 }, ports: { ike: 500, natTraversal: 4500 }, replayWindow: 4096 };
-    for (const plane of [a, b]) await plane.call('open', { ...options, threads: 2 });
+    // Little is much here: on a machine that leaves the load a tenth of a processor, its packets take three percent. Pings take half of one.
+    const apart = { onAbove: 2, offBelow: 1 };
+    for (const plane of [a, b]) await plane.call('open', { ...options, threads: 2, apart });
     run(`ip -n ${left} addr add 10.84.1.1/24 dev moat0; ip -n ${left} route add 10.84.2.0/24 dev moat0
       ip -n ${right} addr add 10.84.2.1/24 dev moat0; ip -n ${right} route add 10.84.1.0/24 dev moat0`);
     await install(a, b, 0x1000);
@@ -83,18 +85,14 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
     assert.deepEqual([second, fourth], [0, 0]);
   });
 
-  it('gives the second thread the way out under load, through rekeys, and takes it back', async (context) => {
+  it('gives the second thread the way out under load, through rekeys, and takes it back', async () => {
     const before = [...spent(a), ...spent(b)];
-    const busy = () => [...spent(a), ...spent(b)].every((seconds, i) => seconds - (before[i] ?? 0) > 0.02);
-    let spentSeconds = 0;
-    for (let tries = 0; tries < 3 && !busy(); tries += 1) {
-      const from = spent(a)[0];
-      await loadBothWays(0x1000 + 0x100 * (tries + 1));
-      spentSeconds = spent(a)[0] - from;
-    }
-    // Who asks for the machine beside it may leave the load so little that one thread is enough.
-    if (!busy() && spentSeconds < 1) return context.skip(`the load was ${spentSeconds} s of three`);
-    assert.ok(busy(), `the threads spent ${spent(a)} and ${spent(b)} s`);
+    await loadBothWays(0x1100);
+    const worked = [...spent(a), ...spent(b)].map((seconds, i) => seconds - (before[i] ?? 0));
+    assert.ok(
+      worked.every((seconds) => seconds > 0.002),
+      `the threads spent ${worked} s`,
+    );
     for (const plane of [a, b]) {
       const { drops } = await plane.call<Counters>('counters');
       assert.deepEqual([drops.authFailed, drops.replayed, drops.noInboundSa], [0, 0, 0], JSON.stringify(drops));

@@ -19,7 +19,7 @@ export async function statusCommand(options: { state: string; json?: boolean; wa
   process.exitCode = status.problems.length > 0 ? 1 : 0;
 }
 
-export function statusText(status: ApplianceStatus): string {
+function statusText(status: ApplianceStatus): string {
   const { tunnel } = status;
   const lines = [status.sentence, ...status.problems.slice(1), ...status.notes];
   if (tunnel) lines.push('', ...peersTable(tunnel), ...tunnel.peers.flatMap(peerLines), ...dropLines(tunnel));

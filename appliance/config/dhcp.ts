@@ -4,7 +4,7 @@ import { addressOf, interfaceName, networkTextOf } from './fields.ts';
 import { ConfigError, problemsOf } from './problems.ts';
 
 /** Addresses that all ranges of one network may span together; the lease table is bounded by it. */
-export const maxRangeAddresses = 65_536;
+const maxRangeAddresses = 65_536;
 
 const [ipv4, ipv6] = [addressOf(4), addressOf(6)];
 const [ipv4Prefix, ipv6Prefix] = [networkTextOf(4), networkTextOf(6)];

@@ -10,11 +10,11 @@ import { dnsSection } from './sections.ts';
  * - `work`: the company's; its only way out is the tunnel.
  * - `kids`: the internet and nothing else.
  */
-export const zoneKinds = ['wild', 'work', 'kids'] as const;
+const zoneKinds = ['wild', 'work', 'kids'] as const;
 export type ZoneKind = (typeof zoneKinds)[number];
 
 /** What a zone may ask of the box itself. */
-export const listenerNames = ['dhcp', 'dns', 'ntp', 'ping', 'ssh'] as const;
+const listenerNames = ['dhcp', 'dns', 'ntp', 'ping', 'ssh'] as const;
 export type Listener = (typeof listenerNames)[number];
 
 const lanListeners: readonly Listener[] = ['dhcp', 'dns', 'ntp', 'ping'];

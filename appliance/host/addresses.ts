@@ -4,7 +4,7 @@ import { familyOf } from '../lib/ip.ts';
 import type { Link, Placement } from './interfaces.ts';
 
 /** Marks our default routes in the kernel; the tunnel's have another number. */
-export const hostRouteProtocol = 98;
+const hostRouteProtocol = 98;
 
 /** Applied twice it changes nothing; applied to an interface that is not there it is nothing. */
 export function addressCommands(zones: readonly Zone[], placement: Placement, links: readonly Link[]): string[] {

@@ -37,7 +37,7 @@ export async function readRouters(): Promise<string[]> {
 }
 
 /** The output of `ip -j -d address show`. */
-export function parseLinks(text: string): Link[] {
+function parseLinks(text: string): Link[] {
   return (JSON.parse(text) as IpLink[]).filter(({ ifname }) => ifname !== undefined).map(linkOf);
 }
 

@@ -23,7 +23,7 @@ export interface Hello {
 
 export type Wake = Omit<Hello, 'ticket'>;
 
-export const ticketOctets = 16;
+const ticketOctets = 16;
 const proofOctets = 16;
 const helloOctets = 4 + ticketOctets + 6 + 6 + proofOctets;
 const wakeOctets = 4 + 6 + 6 + proofOctets;

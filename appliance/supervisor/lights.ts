@@ -49,7 +49,7 @@ export function chooseLight(names: readonly string[]): string | null {
 }
 
 /** Files below /sys/class/leds/NAME for a pattern, in the order in which they are written. */
-export function lightFiles({ onMs, offMs }: Pattern): readonly (readonly [file: string, text: string])[] {
+function lightFiles({ onMs, offMs }: Pattern): readonly (readonly [file: string, text: string])[] {
   if (offMs === 0)
     return [
       ['trigger', 'none'],

@@ -54,7 +54,7 @@ export function initCommand(program: Command): void {
     });
 }
 
-export function apiKeyOf(folder: string): string {
+function apiKeyOf(folder: string): string {
   return publicText(readFileSync(join(folder, keyFiles.apiKey), 'utf8'));
 }
 

@@ -1,7 +1,7 @@
 /** What happened, for people: enrolled, went silent, refused a configuration. Bounded; revisions are the history. */
 import type { Database, Queries } from '../db/database.ts';
 
-export const eventKinds = [
+const eventKinds = [
   'enrolled',
   'enrolmentRefused',
   'keyRotated',

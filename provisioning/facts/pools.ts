@@ -40,7 +40,7 @@ function overlap(a: Prefix, b: Prefix): boolean {
   return prefixContains(a, b.address) || prefixContains(b, a.address);
 }
 
-export function slotCount(pool: { prefix: string; siteLength: number }): number {
+function slotCount(pool: { prefix: string; siteLength: number }): number {
   const count = 1n << BigInt(pool.siteLength - parsePrefix(pool.prefix).length);
   return Number(count < mostSlots ? count : mostSlots);
 }

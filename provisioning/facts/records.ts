@@ -25,7 +25,7 @@ export async function rowsByIds(queries: Queries, kind: Kind, ids: readonly numb
 }
 
 /** The id of a label, or undefined. `acme/home`: the text behind the last slash is the last label field. */
-export async function findId(queries: Queries, kind: Kind, label: string): Promise<number | undefined> {
+async function findId(queries: Queries, kind: Kind, label: string): Promise<number | undefined> {
   const row = await findRow(queries, kind, label);
   return row?.id;
 }

@@ -15,7 +15,7 @@ export interface Release {
 }
 
 /** 0 to 99, the same for ever: who is among the first 5 percent is also among the first 20. */
-export function shareOf(device: string, release: string): number {
+function shareOf(device: string, release: string): number {
   const digest = createHash('sha256').update(`${release}\n${device}`).digest();
   return digest.readUInt32BE(0) % 100;
 }

@@ -4,7 +4,7 @@ import type { Queries } from '../db/database.ts';
 import { updateOf, updateSentence } from '../facts/rollout.ts';
 
 /** A box reports once a minute; after three times that it is down, whatever it said last. */
-export const silentMilliseconds = 180_000;
+const silentMilliseconds = 180_000;
 
 export type Health = 'up' | 'degraded' | 'down' | 'waiting' | 'revoked';
 

@@ -9,6 +9,7 @@ import type { Board } from './qemu.ts';
 import { bootsBy } from './stories/boot.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
+import { hangs } from './stories/hangs.ts';
 import { resetAndSupport } from './stories/helping.ts';
 import { cutsWhilePortalIsMade, flashedPortal, portalFromItsStick } from './stories/portal.ts';
 import { portalDamages } from './stories/portal-damage.ts';
@@ -57,6 +58,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'cuts while running': whileRunning,
   'filled data': filled,
   'reset and support': resetAndSupport,
+  'a box that hangs': hangs,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
   'portal cut in its first start, without QEMU': portalInTheRoot,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { must } from '../lab/processes.ts';
@@ -35,16 +35,8 @@ export async function root(recipe: RootRecipe): Promise<string> {
   return path;
 }
 
-/** Forgets a root, so that the next use builds it anew. */
-export function forgetRoot(recipe: RootRecipe): void {
-  const path = join(rootsDirectory, recipe.name);
-  const aside = `${path}.old-${process.pid}`;
-  if (existsSync(path)) renameSync(path, aside);
-  rmSync(aside, { recursive: true, force: true });
-}
-
 /** The Debian mirror of the machine's own apt sources. */
-export function machineMirror(folder = '/etc/apt'): string {
+function machineMirror(folder = '/etc/apt'): string {
   const parts = existsSync(`${folder}/sources.list.d`) ? readdirSync(`${folder}/sources.list.d`) : [];
   const files = [`${folder}/sources.list`, ...parts.map((name) => `${folder}/sources.list.d/${name}`)];
   const text = files.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { Host, Running } from '../lab/host.ts';
+import type { Host } from '../lab/host.ts';
 import { must, run, sleep } from '../lab/processes.ts';
+import type { Running } from '../lab/running.ts';
 import { type RootRecipe, root } from './roots.ts';
 import { type Connection, type DaemonOptions, writeConfiguration } from './swanctl-conf.ts';
 import { ikeSa, type PeerIkeSa } from './swanctl-sas.ts';

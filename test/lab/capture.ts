@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import type { Running } from './host.ts';
 import { type CapturedPacket, parsePcap } from './pcap.ts';
 import { sleep } from './processes.ts';
+import type { Running } from './running.ts';
 
 /** A recording of one interface; its file stays in the run's directory. */
 export class Capture {

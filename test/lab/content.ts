@@ -5,7 +5,7 @@ export const chunkOctets = 65_536;
 const markerEvery = 512;
 
 /** Octets `index * chunkOctets` onwards of the endless content that a seed names: AES-CTR, so it does not compress. */
-export function contentChunk(seed: string, index: number, marker = ''): Buffer {
+function contentChunk(seed: string, index: number, marker = ''): Buffer {
   const key = createHash('sha256').update(seed).digest().subarray(0, 16);
   const counter = Buffer.alloc(16);
   counter.writeBigUInt64BE(BigInt(index) * BigInt(chunkOctets / 16), 8);

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import type { Host, Running } from './host.ts';
+import type { Host } from './host.ts';
 import { sleep } from './processes.ts';
 import { build } from './programs.ts';
+import type { Running } from './running.ts';
 
 export interface FlowOptions {
   /** Where the packets go, an address of the receiving host. */
@@ -50,18 +49,23 @@ export interface Hole {
   readonly lost: number;
 }
 
+/** How long after its last packet an end may take for its account, on a machine that is busy with other things. */
+const accountMs = 30_000;
+const account = /^\{/;
+
 /** A UDP flow of numbered packets under way. */
 export class Flow {
   readonly #sender: Running;
   readonly #receiver: Running;
-  readonly #sent: Promise<string>;
   readonly #octets: number;
+  /** When the last packet leaves at the latest, on the clock of `performance.now`. */
+  #overMs: number;
 
-  private constructor(sender: Running, receiver: Running, octets: number) {
+  private constructor(sender: Running, receiver: Running, options: { octets: number; seconds: number }) {
     this.#sender = sender;
     this.#receiver = receiver;
-    this.#octets = octets;
-    this.#sent = firstLine(sender, 'send');
+    this.#octets = options.octets;
+    this.#overMs = performance.now() + options.seconds * 1000;
   }
 
   static async start(from: Host, to: Host, options: FlowOptions): Promise<Flow> {
@@ -73,17 +77,22 @@ export class Flow {
     const numbers = [target, port, octets, perSecond, Math.round(perSecond * seconds)].map(String);
     const last = options.dontFragment ? ['df'] : [];
     const sender = from.start(`udpflow-${port}`, [program, 'send', ...numbers, ...last]);
-    return new Flow(sender, receiver, octets);
+    return new Flow(sender, receiver, { octets, seconds });
   }
 
   /** Waits for the last packet and what is still under way, and compares. */
   async finish(settleMs = 400): Promise<FlowResult> {
-    const sent = JSON.parse(await this.#sent) as { sent: number; refused: number };
-    await this.#sender.exited;
+    const remainingMs = Math.max(0, Math.ceil(this.#overMs - performance.now()));
+    const sent = JSON.parse(await this.#sender.line(account, remainingMs + accountMs)) as {
+      sent: number;
+      refused: number;
+    };
     await sleep(settleMs);
-    const answer = firstLine(this.#receiver, 'receive');
     this.#receiver.child.stdin?.end();
-    const got = JSON.parse(await answer) as Omit<FlowResult, 'sent' | 'lost' | 'bitsPerSecond'> & { seconds: number };
+    const got = JSON.parse(await this.#receiver.line(account, accountMs)) as Omit<
+      FlowResult,
+      'sent' | 'lost' | 'bitsPerSecond'
+    > & { seconds: number };
     const { seconds, ...result } = got;
     const bitsPerSecond = (result.received * this.#octets * 8) / seconds;
     return { ...sent, ...result, lost: sent.sent - result.received, bitsPerSecond };
@@ -91,6 +100,7 @@ export class Flow {
 
   /** Ends it before its time; `finish` then tells what came. */
   end(): void {
+    this.#overMs = performance.now();
     this.#sender.child.kill('SIGTERM');
   }
 }
@@ -99,17 +109,4 @@ export class Flow {
 export async function runFlow(from: Host, to: Host, options: FlowOptions): Promise<FlowResult> {
   const flow = await Flow.start(from, to, options);
   return flow.finish(options.settleMs);
-}
-
-async function firstLine(process: Running, what: string): Promise<string> {
-  const { stdout } = process.child;
-  if (!stdout) throw new Error('its output is not piped');
-  const lines = createInterface({ input: stdout });
-  const ended = process.exited.then((code) => {
-    // The line may still be in the pipe when the process is gone.
-    return sleep(200).then(() => [`udpflow ${what} ended with ${code} (log: ${process.log})`]);
-  });
-  const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-  if (!line.startsWith('{')) throw new Error(line);
-  return line;
 }

@@ -1,24 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import { Capture } from './capture.ts';
 import { content, contentHash } from './content.ts';
 import { type PingResult, parsePing } from './measures.ts';
-import { endProcesses, type Finished, identify, must, type ProcessId, type RunOptions, run } from './processes.ts';
-
-/** What a host needs of its world. */
-export interface Home {
-  readonly runDirectory: string;
-  readonly temporary: string;
-  /** Remembers a process, so that it goes when the world goes, or after a crash of its owner. */
-  adopt(process: ProcessId): void;
-  disown(process: ProcessId): void;
-}
+import { type Finished, must, type RunOptions, run } from './processes.ts';
+import { type Home, Running } from './running.ts';
 
 export interface PingOptions {
   readonly count?: number;
@@ -36,77 +25,6 @@ export interface FetchResult {
   readonly octets: number;
   readonly seconds: number;
   readonly bitsPerSecond: number;
-}
-
-/** How many lines are kept for `line`; a talkative program is not remembered for ever. */
-const unreadLines = 1000;
-
-/** A process that goes on running in a host. Its output is in the run's directory, `HOST.NAME.log`. */
-export class Running {
-  readonly child: ChildProcess;
-  readonly id: ProcessId;
-  readonly log: string;
-  readonly exited: Promise<number>;
-  #hasExited = false;
-  readonly #home: Home;
-  /** What it said on stdout and nobody has asked for. */
-  readonly #unread: string[] = [];
-  readonly #heard = new EventEmitter();
-  #isSilent = false;
-
-  constructor(child: ChildProcess, home: Home, log: string) {
-    const id = identify(child.pid ?? -1);
-    if (!id) throw new Error(`did not start: ${child.spawnargs.join(' ')} (log: ${log})`);
-    this.child = child;
-    this.id = id;
-    this.log = log;
-    this.#home = home;
-    home.adopt(id);
-    if (child.stdout) this.#listen(child.stdout);
-    this.exited = once(child, 'exit').then(([code]) => {
-      this.#hasExited = true;
-      home.disown(id);
-      return (code as number | null) ?? 128;
-    });
-  }
-
-  #listen(stdout: Readable): void {
-    const lines = createInterface({ input: stdout });
-    lines.on('line', (line) => {
-      this.#unread.push(line);
-      if (this.#unread.length > unreadLines) this.#unread.shift();
-      this.#heard.emit('line');
-    });
-    lines.on('close', () => {
-      this.#isSilent = true;
-      this.#heard.emit('line');
-    });
-  }
-
-  get hasExited(): boolean {
-    return this.#hasExited;
-  }
-
-  /**
-   * Resolves with the first line of stdout that matches, of those after the last one that was returned.
-   * @throws {Error} when it ends or `timeout` ms pass before.
-   */
-  async line(pattern: RegExp, timeout = 10_000): Promise<string> {
-    const late = AbortSignal.timeout(timeout);
-    for (;;) {
-      const found = this.#unread.findIndex((line) => pattern.test(line));
-      if (found >= 0) return this.#unread.splice(0, found + 1).at(-1) ?? '';
-      if (this.#isSilent) throw new Error(`ended with ${await this.exited} before ${pattern} (log: ${this.log})`);
-      if (late.aborted) throw new Error(`no line ${pattern} within ${timeout} ms (log: ${this.log})`);
-      await once(this.#heard, 'line', { signal: late }).catch(() => undefined);
-    }
-  }
-
-  async stop(graceMs?: number): Promise<void> {
-    await endProcesses([this.id], graceMs);
-    if (!this.#hasExited) await this.exited;
-    this.#home.disown(this.id);
-  }
 }
 
 const maxPingTries = 4;
@@ -235,7 +153,7 @@ export class Host {
     const how = ['-U', '-n', '-B', '65536', '--immediate-mode', '-s', `${snapOctets}`];
     const command = ['tcpdump', ...how, '-i', device, '-w', file, ...filter.split(' ').filter(Boolean)];
     const process = this.start(`tcpdump-${device}`, command);
-    await waitFor(process, /listening on/);
+    await process.complaint(/listening on/);
     return new Capture(file, process);
   }
 
@@ -245,14 +163,6 @@ export class Host {
       timeout: seconds * 1000 + 5000,
     });
   }
-}
-
-/** Resolves when stderr says it. */
-function waitFor(running: Running, pattern: RegExp): Promise<void> {
-  return new Promise((resolve, reject) => {
-    running.child.stderr?.on('data', (chunk: Buffer) => pattern.test(chunk.toString()) && resolve());
-    running.exited.then((code) => reject(new Error(`ended with ${code} (log: ${running.log})`)));
-  });
 }
 
 async function hashOf(file: string): Promise<string> {

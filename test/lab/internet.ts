@@ -1,8 +1,7 @@
-import { once } from 'node:events';
-import { createInterface, type Interface } from 'node:readline';
-import { Host, type Running } from './host.ts';
+import { Host } from './host.ts';
 import { must } from './processes.ts';
 import { build } from './programs.ts';
+import type { Running } from './running.ts';
 
 /** What is wrong with one direction of the internet. What is not named is fine. */
 export interface Impairment {
@@ -50,7 +49,6 @@ const protocols: Readonly<Record<string, number>> = { icmp: 1, tcp: 6, udp: 17, 
 /** The host in the middle: routes plainly, or as badly as it is told. */
 export class Internet extends Host {
   #process: Running | undefined;
-  #answers: Interface | undefined;
   #steered = false;
 
   /** Sets the whole state of both directions, or of each its own; what was set before is gone. */
@@ -82,10 +80,7 @@ export class Internet extends Host {
     const { tun: up } = steering.up;
     const { tun: down } = steering.down;
     const process = this.start('impair', [program, up, down]);
-    if (!process.child.stdout) throw new Error('no output of impair');
-    this.#answers = createInterface({ input: process.child.stdout });
-    const [ready] = (await Promise.race([once(this.#answers, 'line'), process.exited.then(() => [''])])) as [string];
-    if (!ready.includes('ready')) throw new Error(`impair did not start (log: ${process.log})`);
+    await process.line(/ready/);
     this.#process = process;
     await this.ip(
       ...directions.flatMap((direction) => {
@@ -131,11 +126,9 @@ export class Internet extends Host {
   }
 
   async #ask(request: object): Promise<Record<string, unknown>> {
-    if (!this.#process || !this.#answers || this.#process.hasExited) throw new Error('impair is not running');
-    const answered = once(this.#answers, 'line') as Promise<[string]>;
+    if (!this.#process || this.#process.hasExited) throw new Error('impair is not running');
     this.#process.child.stdin?.write(`${JSON.stringify(request)}\n`);
-    const [line] = await answered;
-    const answer = JSON.parse(line) as { error?: unknown };
+    const answer = JSON.parse(await this.#process.line(/^\{/)) as { error?: unknown };
     if (typeof answer.error === 'string') throw new Error(`impair: ${answer.error}`);
     return { ...answer };
   }

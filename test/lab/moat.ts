@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { askControl } from '../../appliance/supervisor/control.ts';
 import type { ApplianceStatus } from '../../appliance/supervisor/status.ts';
 import type { PeerStatus, TunnelStatus } from '../../appliance/tunnel/status.ts';
-import type { Host, Running } from './host.ts';
+import type { Host } from './host.ts';
 import { type Finished, must, sleep } from './processes.ts';
+import type { Running } from './running.ts';
 
 export const moatProgram = fileURLToPath(new URL('../../appliance/bin/moat', import.meta.url));
 

@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Host, Running } from './host.ts';
+import type { Host } from './host.ts';
 import type { ProbeQuestion } from './probe-agent.ts';
+import type { Running } from './running.ts';
 
 const script = fileURLToPath(new URL('probe-agent.ts', import.meta.url));
 

@@ -2,8 +2,9 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Host, Running } from './host.ts';
+import type { Host } from './host.ts';
 import { Moat } from './moat.ts';
+import type { Running } from './running.ts';
 
 const portalProgram = fileURLToPath(new URL('../../provisioning/bin/portal', import.meta.url));
 

@@ -56,9 +56,11 @@ describe('world', { skip }, () => {
     assert.equal(await teller.line(/^two/), 'two');
     await teller.exited;
     assert.equal(await teller.line(/e$/), 'three');
-    await assert.rejects(teller.line(/^one/), /ended with 0 before/);
-    const silent = world.pc.start('silent', ['sleep', '1000']);
-    await assert.rejects(silent.line(/./, 20), /no line .* within 20 ms/);
+    await assert.rejects(teller.line(/^one/), /ended with 0 before .*; nothing came/);
+    const other = world.pc.start('other', ['sh', '-c', 'echo here; echo there >&2; exec sleep 1000']);
+    await assert.rejects(other.line(/^two/, 500), /no line .* within 500 ms; what came last is: here/);
+    await assert.rejects(other.complaint(/^here/, 20), /no line .* within 20 ms; what came last is: there/);
+    assert.equal(await other.complaint(/there/), 'there');
   });
 
   test('a world that is taken down while it is being built leaves nothing', async () => {

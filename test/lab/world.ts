@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Home, Host } from './host.ts';
+import { Host } from './host.ts';
 import { Internet } from './internet.ts';
 import { identify, must, type ProcessId } from './processes.ts';
 import { requireMachine } from './requirements.ts';
+import type { Home } from './running.ts';
 import { clearDeadWorlds, clearWorld, listStates, saveState, type WorldState } from './state.ts';
 import {
   addresses,

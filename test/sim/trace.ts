@@ -45,7 +45,7 @@ function wordOf(payload: Payload): string {
 }
 
 /** For answers that no honest end of ours gives: the next message that is sealed carries other payloads. */
-export const alterations: Readonly<Record<string, Alter>> = {
+const alterations: Readonly<Record<string, Alter>> = {
   /** The peer has lost the child that this would rekey. */
   unknownChild: (payloads) =>
     payloads.map((payload) =>

@@ -77,7 +77,7 @@ function send({ path, ...kept }: Draft, turn: Turn): ResumeSent {
 }
 
 /** Without the ticket, from the beginning. */
-export function fallBack({ peer, held, sent }: ResumeSent, turn: Turn): InitSent | Closed {
+function fallBack({ peer, held, sent }: ResumeSent, turn: Turn): InitSent | Closed {
   held.d.wipe();
   turn.world.count('notResumed');
   return initiate(peer, sent.path, null, turn);

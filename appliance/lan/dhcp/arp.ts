@@ -45,7 +45,7 @@ export function decodeArpReply(frame: Uint8Array): ArpReply | undefined {
   return kind.every((value, i) => value === wanted[i]) ? { address, mac } : undefined;
 }
 
-export function formatMac(octets: Uint8Array): string {
+function formatMac(octets: Uint8Array): string {
   return Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join(':');
 }
 

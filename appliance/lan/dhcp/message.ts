@@ -54,7 +54,7 @@ export interface Reply {
 }
 
 /** Longest message that is looked at; a client's own never comes near (RFC 2131 2: 576 without asking). */
-export const maximumRequest = 1500;
+const maximumRequest = 1500;
 /** RFC 951 3: relays and old clients drop anything shorter. */
 const minimumReply = 300;
 const ipAndUdpHeader = 28;

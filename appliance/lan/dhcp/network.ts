@@ -1,7 +1,7 @@
 import type { DhcpNetwork, DhcpSlice } from '../../config/dhcp.ts';
 import { concat, fromHex } from '../../lib/bytes.ts';
 import { lastAddress, parsePrefix, prefixContains } from '../../lib/ip.ts';
-import { ipv4FromNumber, ipv4Octets, ipv4ToNumber, unspecified } from './ipv4.ts';
+import { ipv4Octets, ipv4ToNumber, unspecified } from './ipv4.ts';
 import type { Request } from './message.ts';
 import { asciiOctets, encodeName } from './names.ts';
 import { option } from './numbers.ts';
@@ -181,8 +181,4 @@ function linkOf({ giaddr, options }: Request): string {
     at += 2 + value.length;
   }
   return giaddr;
-}
-
-export function formatRange(network: Network): string {
-  return network.ranges.map(({ first, last }) => `${ipv4FromNumber(first)}-${ipv4FromNumber(last)}`).join(' ');
 }

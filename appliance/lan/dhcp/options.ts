@@ -40,7 +40,7 @@ function collect(field: Uint8Array, pieces: Map<number, Uint8Array[]>): void {
 }
 
 /** Octets on the wire: the header is repeated every 255 octets (RFC 3396 4). */
-export function encodedLength(value: Uint8Array): number {
+function encodedLength(value: Uint8Array): number {
   return value.length + 2 * Math.max(1, Math.ceil(value.length / 255));
 }
 

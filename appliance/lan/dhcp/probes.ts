@@ -17,7 +17,7 @@ export interface Probe {
 export type Probes = ReadonlyMap<string, Probe>;
 
 /** More DISCOVERs at once than this wait for their next try; bounds memory and ARP traffic. */
-export const maximumProbes = 1024;
+const maximumProbes = 1024;
 
 export interface ProbeStep {
   readonly probes: Probes;

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { NtpTimeSync } from 'ntp-time-sync';
 
 /** Seconds. The package errs by half the round trip; what it is asked to notice is far above that. */
-export const absurdOffset = 1;
+const absurdOffset = 1;
 
 export type Judgement = { readonly kind: 'sane' } | { readonly kind: 'absurd'; readonly why: string };
 
@@ -10,13 +10,6 @@ export type Judgement = { readonly kind: 'sane' } | { readonly kind: 'absurd'; r
 export function judgeServer(offsetSeconds: number): Judgement {
   if (Number.isFinite(offsetSeconds) && Math.abs(offsetSeconds) < absurdOffset) return { kind: 'sane' };
   return { kind: 'absurd', why: `our NTP server is ${offsetSeconds.toFixed(1)} s away from the machine's clock` };
-}
-
-/** Whether a clock can be right at all. `floorSeconds`: a time that is certainly past; 25 years is longer than a box lives. */
-export function judgeClock(systemSeconds: number, floorSeconds: number): Judgement {
-  if (systemSeconds < floorSeconds) return { kind: 'absurd', why: 'the clock is before the firmware was made' };
-  const years = (systemSeconds - floorSeconds) / (365.25 * 86_400);
-  return years > 25 ? { kind: 'absurd', why: `the clock is ${Math.round(years)} years ahead` } : { kind: 'sane' };
 }
 
 /** Milliseconds. */

@@ -4,7 +4,7 @@ import { chosen, type Started, start } from '../subjects.ts';
 import { fetches, serve } from './fetches.ts';
 
 /** The access line of the Nest report: both directions alike, so 100 ms there and back. */
-export const badLine: Impairment = {
+const badLine: Impairment = {
   rateMbit: 1.5,
   delayMs: 50,
   lossPercent: 1,

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { Running } from '../../lab/host.ts';
+import type { Running } from '../../lab/running.ts';
 import type { World } from '../../lab/world.ts';
 import { connect, endsOf, type PeerEnd } from './ends.ts';
 import { debian12, deviceOf, inside, offloadsOf, Room } from './room.ts';

@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RootRecipe, root } from '../../interop/roots.ts';
-import type { Host, Running } from '../../lab/host.ts';
+import type { Host } from '../../lab/host.ts';
 import { must, run, sleep } from '../../lab/processes.ts';
+import type { Running } from '../../lab/running.ts';
 
 export const debian12: RootRecipe = {
   name: 'bench-debian12',

@@ -63,5 +63,5 @@ export function ordinal(values: readonly number[], pixels: Range): Scale {
   };
 }
 
-export const labelOf = (value: number): string =>
+const labelOf = (value: number): string =>
   value >= 10_000 ? `${Number((value / 1000).toPrecision(4))}k` : `${Number(value.toPrecision(4))}`;

@@ -37,6 +37,11 @@ async function looksRight(box: Box): Promise<string> {
     await box.shell('mount -o remount,rw /usr 2>&1; touch /usr/x 2>&1'),
     /read-only|Read-only|write-protected/i,
   );
+  assert.match(
+    await box.shell(asSupervisor('dd if=/dev/zero of=/dev/vda bs=512 count=1 conv=notrunc 2>&1')),
+    /not permitted/,
+  );
+  assert.match(await box.shell(asSupervisor('touch /etc/x 2>&1')), /Read-only file system/);
   const used = Number(
     (await box.shell("awk '/MemTotal/{t=$2}/MemAvailable/{a=$2}END{print int((t-a)/1024)}' /proc/meminfo")).trim(),
   );
@@ -49,6 +54,12 @@ async function looksRight(box: Box): Promise<string> {
     'every service has its own user',
   );
   return `; ${used} MiB in use; processes of ${names.join(', ')}`;
+}
+
+/** The command with the rights of the supervisor's unit, the widest that anything has which listens to a network. */
+function asSupervisor(command: string): string {
+  const enter = 'echo $$ >/sys/fs/cgroup/system.slice/moat.service/cgroup.procs';
+  return `(sh -c '${enter}; exec nsenter --mount --target $(systemctl show -p MainPID --value moat) ${command}') 2>&1`;
 }
 
 /** `protocol where port`, as rootfs/README.md lists them: where is a device, an address, or everywhere. */

@@ -45,7 +45,7 @@ esac
 [ -z "$new_dhcp6_name_servers" ] || set | grep '^new_' > "$(dirname "$0")/dhclient6.out"
 `;
 
-export function writeScript(directory: string, name: string, text: string): string {
+function writeScript(directory: string, name: string, text: string): string {
   const path = join(directory, name);
   writeFileSync(path, text);
   chmodSync(path, 0o755);

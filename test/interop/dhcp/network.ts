@@ -5,10 +5,10 @@ import type { Place } from './clients.ts';
 export const serverAddress = '10.66.0.1';
 /** perfdhcp, which speaks as a relay. */
 export const loadAddress = '10.66.0.3';
-export const relayNear = '10.66.0.2';
+const relayNear = '10.66.0.2';
 export const relayFar = '10.67.0.1';
 
-export const lanClients = ['udhcpc', 'dhclient', 'dhcpcd', 'networkd', 'load', 'static'] as const;
+const lanClients = ['udhcpc', 'dhclient', 'dhcpcd', 'networkd', 'load', 'static'] as const;
 export type Host = 'server' | 'switch' | 'relay' | 'far' | 'wild' | (typeof lanClients)[number];
 
 /**

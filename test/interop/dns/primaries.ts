@@ -8,9 +8,6 @@ export type PrimaryName = 'bind' | 'nsd' | 'knot';
 /** One shared TSIG key for all; 32 octets in base64. */
 export const key = { name: 'moat-home', secret: Buffer.alloc(32, 'moat').toString('base64') } as const;
 
-/** Another server of the company: delegations, chains that leave the zone, and the rest of the world. */
-export const resolverAddress = addresses.bind;
-
 export function zoneName(primary: PrimaryName): string {
   return `${primary}.corp.example`;
 }

@@ -102,7 +102,7 @@ export interface Underway {
   readonly connect: () => Promise<string>;
 }
 
-export function measuresAt(file: string): Watched {
+function measuresAt(file: string): Watched {
   return JSON.parse(readFileSync(file, 'utf8')) as Watched;
 }
 

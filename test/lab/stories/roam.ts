@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { contentHash } from '../content.ts';
 import { Flow, type FlowResult } from '../flow.ts';
-import type { Running } from '../host.ts';
 import type { Moat } from '../moat.ts';
 import { startMoats } from '../moat-pair.ts';
 import { sleep } from '../processes.ts';
+import type { Running } from '../running.ts';
 import { expect, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';

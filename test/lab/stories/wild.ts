@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { Flow } from '../flow.ts';
-import type { Host, Running } from '../host.ts';
+import type { Host } from '../host.ts';
 import { formatMs } from '../measures.ts';
 import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
 import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
 import { sleep } from '../processes.ts';
+import type { Running } from '../running.ts';
 import { expectSilence } from '../silence.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';

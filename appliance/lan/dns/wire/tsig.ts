@@ -3,7 +3,7 @@ import { DecodeError } from '../../../lib/bytes.ts';
 import type { Secret } from '../../../lib/secret.ts';
 import { lower, type Name, nameFromText } from './name.ts';
 import { Class, Type } from './numbers.ts';
-import { u16At, u16Octets, u32At, u32Octets } from './rdata.ts';
+import { u16Octets, u32Octets } from './rdata.ts';
 import { MessageReader } from './reader.ts';
 
 /** A key shared with a primary. HMAC-SHA-256 is the one algorithm that every server must have (RFC 8945 6). */
@@ -12,7 +12,7 @@ export interface TsigKey {
   readonly secret: Secret;
 }
 
-export const tsigAlgorithm = nameFromText('hmac-sha256');
+const tsigAlgorithm = nameFromText('hmac-sha256');
 const fudgeSeconds = 300;
 const macOctets = 32;
 
@@ -191,9 +191,4 @@ function errorName(error: number): string {
 
 export function signedKeyName(bytes: Buffer, tsigAt: number): Name {
   return decodeTsig(bytes, tsigAt).keyName;
-}
-
-/** RFC 8945 5.2.3: the primary's clock in the other data of BADTIME; 0 when there is none. */
-export function primaryTime(tsig: Tsig): number {
-  return tsig.other.length === 6 ? u16At(tsig.other, 0) * 2 ** 32 + u32At(tsig.other, 2) : 0;
 }
