@@ -48,19 +48,30 @@ function say(sentence: string): void {
 
 /** Before an order is followed, because that forgets what the bundle tells; but whatever goes wrong here, the order is followed. */
 function support(): void {
+  const file = `${place}/moat-support.json`;
   try {
-    writeFileSync(`${place}/moat-support.json`, JSON.stringify(supportBundle(), null, 1));
+    writeFileSync(file, JSON.stringify(supportBundle(), null, 1));
     say('support bundle written to the stick');
   } catch (error) {
     say(`no support bundle on the stick: ${(error as Error).message}`);
+    // Half of one helps nobody.
+    run('rm', ['-f', file]);
   }
 }
 
 function supportBundle() {
-  const { output, exitCode } = run('/usr/bin/moat', ['support', '--state', '/var/lib/moat/state'], patienceMs);
+  const support = run('/usr/bin/moat', ['support', '--state', '/var/lib/moat/state'], patienceMs);
   const journal = run('journalctl', ['-b', '--no-pager', '-o', 'short-monotonic', '-n', `${mostLines}`], patienceMs);
-  const told = exitCode === 0 ? JSON.parse(output) : output;
-  return { slot: runningSlot(), support: told, reports: readReports(), journal: journal.output };
+  return { slot: runningSlot(), support: inside(support.output), reports: readReports(), journal: journal.output };
+}
+
+/** What it says instead, where it is no JSON. */
+function inside(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function takeResetOrder(): boolean {

@@ -59,5 +59,6 @@ export async function resetAndSupport(ground: Ground): Promise<string> {
   await next.see(/moat: factory reset/);
   assert.notEqual(await next.publicKey(), newKey);
   await next.cut();
+  assert.doesNotMatch(await must(['mdir', '-b', '-i', full, '::']), /support\.json/, 'half a bundle is taken away');
   return `by file and by signed order: new key, new /var; support bundle of ${Math.round(bundle.length / 1024)} KiB on the stick`;
 }
