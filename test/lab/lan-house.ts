@@ -165,7 +165,7 @@ export class House {
   /** As a box that has been started before in its life: sources are compiled, the company's zone is on its disk. */
   async startHome(changes: MoatConfig = {}): Promise<Moat> {
     const home = await Moat.start(this.lab.moat, { config: this.config(changes) });
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+    await home.settled(60_000);
     await until("the company's zone", 20_000, async () => (await this.serial()) === firstSerial);
     await home.stop();
     return home.startAgain();
