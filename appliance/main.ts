@@ -69,7 +69,7 @@ program
   .description("what becomes of each packet from a zone, and by which rule, in the kernel's own words")
   .argument('<zone>', 'as the configuration names it')
   .addOption(stateOption())
-  .option('--count <n>', 'stop after this many')
+  .option('--count <n>', 'stop after this many packets; without it, at Ctrl-C')
   .option('--rate <n>', 'packets looked at in a second, at most', '20')
   .action(async (zone, options) => (await import('./commands/trace.ts')).traceCommand(zone, options));
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Counters, SaStats } from './index.ts';
-import { attempt, linkNamespaces, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
+import { addressInside, attempt, linkNamespaces, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
 
 /*
  *   10.81.1.1  moatA (TUN) - left 192.0.2.1 ======== 192.0.2.2 right - moatB (TUN)  10.81.2.1
@@ -72,10 +72,7 @@ describe('two data planes in two namespaces', { skip, timeout: 60_000 }, () => {
     const options = { ports: { ike: 500, natTraversal: 4500 }, replayWindow: 4096 };
     await a.call('open', { ...options, tun: { name: 'moatA', mtu: 1500 } });
     await b.call('open', { ...options, tun: { name: 'moatB', mtu: 1500 } });
-    run(`ip -n ${left} addr add 10.81.1.1/24 dev moatA; ip -n ${left} route add 10.81.2.0/24 dev moatA
-      ip -n ${right} addr add 10.81.2.1/24 dev moatB; ip -n ${right} route add 10.81.1.0/24 dev moatB
-      ip -n ${left} addr add fd81:1::1/64 dev moatA nodad; ip -n ${left} route add fd81:2::/64 dev moatA
-      ip -n ${right} addr add fd81:2::1/64 dev moatB nodad; ip -n ${right} route add fd81:1::/64 dev moatB`);
+    addressInside(left, right);
   });
 
   after(async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Counters, SaStats, TunnelStats } from './index.ts';
-import { attempt, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
+import { addressInside, attempt, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
 
 /*
  *   10.81.1.1 moatA - left 192.0.2.1 ---- 192.0.2.254 router 198.51.100.254 ---- 198.51.100.2 right - moatB 10.81.2.1
@@ -135,10 +135,7 @@ describe('the virtually-large MTU', { skip, timeout: 180_000 }, () => {
     const options = { ports: { ike: 500, natTraversal: 4500 }, replayWindow: 4096 };
     await a.call('open', { ...options, tun: { name: 'moatA', mtu: 9000 } });
     await b.call('open', { ...options, tun: { name: 'moatB', mtu: 9000 } });
-    run(`ip -n ${left} addr add 10.81.1.1/24 dev moatA; ip -n ${left} route add 10.81.2.0/24 dev moatA
-      ip -n ${right} addr add 10.81.2.1/24 dev moatB; ip -n ${right} route add 10.81.1.0/24 dev moatB
-      ip -n ${left} addr add fd81:1::1/64 dev moatA nodad; ip -n ${left} route add fd81:2::/64 dev moatA
-      ip -n ${right} addr add fd81:2::1/64 dev moatB nodad; ip -n ${right} route add fd81:1::/64 dev moatB`);
+    addressInside(left, right);
   });
 
   after(async () => {

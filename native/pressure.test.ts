@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Counters } from './index.ts';
-import { attempt, linkNamespaces, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
+import { attempt, connectPlanes, linkNamespaces, RemotePlane, run, whyNoNamespaces } from './testing/lab.ts';
 
 /*
  * A plane whose interface is slower than what wants to leave: 100 Mbit/s behind a kernel queue of 30 MB that never drops. Without back-pressure
@@ -11,28 +11,6 @@ const left = `mq${process.pid}a`;
 const right = `mq${process.pid}b`;
 const skip = whyNoNamespaces() ?? false;
 const megabits = 100;
-
-const whole = { startAddress: '0.0.0.0', endAddress: '255.255.255.255', protocol: 0, startPort: 0, endPort: 65535 };
-
-async function install(a: RemotePlane, b: RemotePlane, spi: number, aggfrag: boolean): Promise<void> {
-  const capabilities = { pathProbes: true, superPackets: false };
-  const common = {
-    tunnel: 1,
-    cipher: 'aes-256-gcm-16',
-    esn: true,
-    aggfrag,
-    capabilities,
-    local: [whole],
-    remote: [whole],
-  };
-  const outbound = { encapsulation: 'udp', keepaliveSeconds: 0, followPeer: false, activate: 'now' };
-  const end = (last: number) => ({ address: `192.0.2.${last}`, port: 4500 });
-  const sa = (direction: number) => ({ ...common, spi: spi + direction, key: { hex: 'a1'.repeat(36) } });
-  await a.call('installInbound', sa(1));
-  await b.call('installInbound', sa(0));
-  await a.call('installOutbound', { ...sa(0), ...outbound, path: { local: end(1), remote: end(2) } });
-  await b.call('installOutbound', { ...sa(1), ...outbound, path: { local: end(2), remote: end(1) } });
-}
 
 describe('a plane whose way out is full', { skip, timeout: 60_000 }, () => {
   let a: RemotePlane;
@@ -56,7 +34,7 @@ describe('a plane whose way out is full', { skip, timeout: 60_000 }, () => {
 
   for (const aggfrag of [false, true]) {
     it(`slows the busy flow, loses no envelope and lets others pass (${aggfrag ? 'aggfrag' : 'tunnel mode'})`, async () => {
-      await install(a, b, aggfrag ? 0x2000 : 0x1000, aggfrag);
+      await connectPlanes(a, b, aggfrag ? 0x2000 : 0x1000, aggfrag);
       run(`ip netns exec ${left} ping -c 3 -i 0.2 10.83.2.1`);
       run(`ip netns exec ${right} iperf3 -s -1 -D -p 7781; sleep 0.3`);
       const load = `ip netns exec ${left} iperf3 -c 10.83.2.1 -p 7781 -u -b 300M -l 1200 -t 4 >/dev/null & sleep 1`;

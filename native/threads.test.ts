@@ -3,28 +3,20 @@ import { exec } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
 import type { Counters } from './index.ts';
-import { attempt, linkNamespaces, RemotePlane, run, threadSeconds, whyNoNamespaces } from './testing/lab.ts';
+import {
+  attempt,
+  connectPlanes,
+  linkNamespaces,
+  RemotePlane,
+  run,
+  threadSeconds,
+  whyNoNamespaces,
+} from './testing/lab.ts';
 
 /* Two planes with two threads each, with a load in both directions. */
 const left = `mt${process.pid}a`;
 const right = `mt${process.pid}b`;
 const skip = whyNoNamespaces() ?? false;
-
-const whole = { startAddress: '0.0.0.0', endAddress: '255.255.255.255', protocol: 0, startPort: 0, endPort: 65535 };
-const common = { tunnel: 1, cipher: 'aes-256-gcm-16', esn: true, aggfrag: true, local: [whole], remote: [whole] };
-const outbound = { encapsulation: 'udp', keepaliveSeconds: 0, followPeer: false, activate: 'now' };
-
-async function install(a: RemotePlane, b: RemotePlane, spi: number): Promise<void> {
-  const end = (last: number) => ({ address: `192.0.2.${last}`, port: 4500 });
-  const capabilities = { pathProbes: true, superPackets: false };
-  const sa = (direction: number) => ({ ...common, spi: spi + direction, key: { hex: 'a1'.repeat(36) }, capabilities });
-  await a.call('installInbound', sa(1));
-  await b.call('installInbound', sa(0));
-  // Said is not done: the thread takes it up in its next turn, and what comes before that has no SA. IKE's own message to the peer goes the same way, behind it.
-  await pause(50);
-  await a.call('installOutbound', { ...sa(0), ...outbound, path: { local: end(1), remote: end(2) } });
-  await b.call('installOutbound', { ...sa(1), ...outbound, path: { local: end(2), remote: end(1) } });
-}
 
 /** Seconds of processor time of a plane's two threads so far: the first's and the second's. */
 const spent = ({ pid }: RemotePlane) =>
@@ -45,7 +37,7 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
     for (const plane of [a, b]) await plane.call('open', { ...options, threads: 2, apart });
     run(`ip -n ${left} addr add 10.84.1.1/24 dev moat0; ip -n ${left} route add 10.84.2.0/24 dev moat0
       ip -n ${right} addr add 10.84.2.1/24 dev moat0; ip -n ${right} route add 10.84.1.0/24 dev moat0`);
-    await install(a, b, 0x1000);
+    await connectPlanes(a, b, 0x1000);
     await pause(300);
   });
 
@@ -60,7 +52,7 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
     const load = promisify(exec)(`ip netns exec ${left} iperf3 -c 10.84.2.1 -p 7784 --bidir -t 3 -J`);
     for (let round = 0; round < 10; round += 1) {
       await pause(150);
-      await install(a, b, firstSpi + 16 * round);
+      await connectPlanes(a, b, firstSpi + 16 * round);
     }
     const { end } = JSON.parse((await load).stdout) as {
       end: { sum_sent: { bytes: number }; sum_sent_bidir_reverse: { bytes: number } };

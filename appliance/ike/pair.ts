@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict';
 import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
-import { concat, fromHex } from '../lib/bytes.ts';
+import { concat, fromHex, sameBytes } from '../lib/bytes.ts';
 import { parsePrefix, selectorOf } from '../lib/ip.ts';
 import type { Path } from '../lib/net.ts';
 import { Secret } from '../lib/secret.ts';
@@ -136,6 +137,14 @@ export class Side {
   kinds(): string[] {
     return this.effects.map((effect) => effect.kind);
   }
+
+  /** The newest child SA that it wanted installed. */
+  installed() {
+    const inbound = this.effects.findLast((effect) => effect.kind === 'installInbound');
+    const outbound = this.effects.findLast((effect) => effect.kind === 'installOutbound');
+    assert.ok(inbound && outbound);
+    return { inbound: inbound.sa, outbound: outbound.sa };
+  }
 }
 
 export class Pair {
@@ -186,5 +195,17 @@ export class Pair {
       for (const side of [this.home, this.portal]) side.step({ kind: 'wake' });
     }
     this.clock.now = until;
+  }
+}
+
+/** What one end's newest child SA seals the other's opens, in both directions. */
+export function sameKeys({ home, portal }: Pair): void {
+  const [ofHome, ofPortal] = [home.installed(), portal.installed()];
+  for (const [sealing, opening] of [
+    [ofHome.outbound, ofPortal.inbound],
+    [ofPortal.outbound, ofHome.inbound],
+  ] as const) {
+    assert.equal(sealing.spi, opening.spi);
+    assert.ok(sameBytes(sealing.key.reveal(), opening.key.reveal()));
   }
 }

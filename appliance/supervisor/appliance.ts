@@ -1,14 +1,14 @@
 /** The appliance as a whole: one configuration, the host's network and the services under it, and what is said of them. */
-import { mkdirSync, unwatchFile, watchFile } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import { type LoadedConfig, loadSource, readSource } from '../config/files.ts';
+import { type LoadedConfig, loadSource } from '../config/files.ts';
 import { mappingNotes } from '../config/mapping.ts';
-import { ConfigError } from '../config/problems.ts';
 import { ConfigStore, type Source } from '../config/store.ts';
 import { HostNetwork } from '../host/host.ts';
 import { NetworkMonitor } from '../host/monitor.ts';
 import { version } from '../lib/version.ts';
+import { ConfigFile } from './config-file.ts';
 import { Configurations } from './configurations.ts';
 import type { ControlAnswer, ControlRequest } from './control.ts';
 import type { Patient } from './doctor/doctor.ts';
@@ -25,7 +25,6 @@ import { type ApplianceStatus, applianceStatus } from './status.ts';
 import { type Wan, wanOf } from './wan.ts';
 import { WhyFile, whyText } from './why.ts';
 
-const configPollMs = 1000;
 const whyIntervalMs = 2000;
 const newestLines = 500;
 
@@ -43,9 +42,9 @@ export class Appliance implements Managed {
   readonly #log: Logger;
   readonly #services: ServiceSet;
   readonly #host: HostNetwork;
+  readonly #file: ConfigFile;
   readonly #configurations: Configurations;
   #loaded: LoadedConfig | null = null;
-  #fileProblem: string | null = null;
   #hostProblem: string | null = null;
   #before: Fingerprint = new Map();
   #monitor: NetworkMonitor | null = null;
@@ -55,8 +54,6 @@ export class Appliance implements Managed {
   readonly #lights = new Lights();
   readonly #hardware = new Hardware();
   readonly #why: WhyFile;
-  /** Whether a change of the configuration file is waited for. */
-  #waiting = false;
 
   constructor(options: ApplianceOptions) {
     this.#options = options;
@@ -65,6 +62,7 @@ export class Appliance implements Managed {
     // Services under their own users pass through to their own folders; what is here is for the owner's eyes.
     mkdirSync(stateDirectory, { recursive: true, mode: 0o711 });
     const line = (service: string, text: string) => this.#passOn(service, text);
+    this.#file = new ConfigFile(options.configFile, log, () => void this.load());
     this.#why = new WhyFile(stateDirectory);
     this.#host = new HostNetwork(stateDirectory, line);
     this.#services = new ServiceSet({ stateDirectory, log, line, changed: () => {} });
@@ -80,12 +78,12 @@ export class Appliance implements Managed {
     this.#whyTimer = setInterval(() => void this.#look(), whyIntervalMs);
     this.#hardware.start();
     this.#monitor = new NetworkMonitor(() => void this.#networkChanged());
-    await this.#configurations.start(this.#readFile());
+    await this.#configurations.start(this.#file.read());
   }
 
   /** Reads the configuration file again and puts it on trial, or keeps what there was. */
   async load(): Promise<void> {
-    const source = this.#readFile();
+    const source = this.#file.read();
     if (source) await this.#configurations.offer(source);
   }
 
@@ -152,7 +150,7 @@ export class Appliance implements Managed {
       version,
       uptimeSeconds: Math.floor(performance.now() / 1000),
       notes: mappingNotes(this.#loaded?.config.peers ?? []),
-      configFile: this.#options.configFile,
+      configFile: this.#file.path,
       residentOctets: 0,
       configProblem: this.#configProblem(),
       hostProblems: [...(this.#hostProblem === null ? [] : [this.#hostProblem]), ...this.#host.problems()],
@@ -168,7 +166,7 @@ export class Appliance implements Managed {
 
   /** The services in the opposite order of their start: the tunnel, on which others may stand, says goodbye last. */
   async stop(): Promise<void> {
-    this.#stopWaiting();
+    this.#file.close();
     clearInterval(this.#whyTimer);
     this.#hardware.stop();
     this.#configurations.close();
@@ -177,31 +175,12 @@ export class Appliance implements Managed {
     await this.#host.close();
   }
 
-  #readFile(): Source | null {
-    const file = this.#options.configFile;
-    try {
-      const source = readSource(file);
-      loadSource(source);
-      this.#fileProblem = null;
-      this.#stopWaiting();
-      return source;
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      if (this.#fileProblem !== error.message)
-        this.#log.error({ file, problems: error.problems }, 'configurationRefused');
-      this.#fileProblem = error.message;
-      this.#awaitMending();
-      return null;
-    }
-  }
-
   #configProblem(): string | null {
-    if (this.#fileProblem === null) return this.#configurations.problem();
+    if (this.#file.problem === null) return this.#configurations.problem();
     const enrolling = this.#options.enrolling?.() ?? null;
     if (enrolling !== null) return enrolling;
     const consequence = this.#loaded ? 'the one before stays in force' : 'nothing runs until it is mended';
-    const problem = this.#fileProblem.replaceAll('\n', '; ');
-    return `The configuration ${this.#options.configFile} is refused, ${consequence}: ${problem}.`;
+    return `The configuration ${this.#file.path} is refused, ${consequence}: ${this.#file.problem}.`;
   }
 
   /** The firewall before the services: nothing is open that the configuration shuts. */
@@ -289,17 +268,5 @@ export class Appliance implements Managed {
     this.#lights.show(patternOf(status, wan.state));
     const problem = this.#why.write(whyText(status, wan));
     if (problem !== null) this.#log.warn({ problem }, 'whyNotWritten');
-  }
-
-  /** A box has no keyboard: whoever mends the file shall not have to say so as well. */
-  #awaitMending(): void {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    watchFile(this.#options.configFile, { interval: configPollMs }, () => void this.load());
-  }
-
-  #stopWaiting(): void {
-    this.#waiting = false;
-    unwatchFile(this.#options.configFile);
   }
 }

@@ -23,6 +23,14 @@ export function linkNamespaces(left: string, right: string): void {
     ip -n ${left} addr add 192.0.2.1/24 dev wan; ip -n ${right} addr add 192.0.2.2/24 dev wan`);
 }
 
+/** Gives the interfaces `moatA` and `moatB` of two planes their inner addresses, 10.81.1.1 and fd81:1::1 on the left, and routes to each other's network. */
+export function addressInside(left: string, right: string): void {
+  run(`ip -n ${left} addr add 10.81.1.1/24 dev moatA; ip -n ${left} route add 10.81.2.0/24 dev moatA
+    ip -n ${right} addr add 10.81.2.1/24 dev moatB; ip -n ${right} route add 10.81.1.0/24 dev moatB
+    ip -n ${left} addr add fd81:1::1/64 dev moatA nodad; ip -n ${left} route add fd81:2::/64 dev moatA
+    ip -n ${right} addr add fd81:2::1/64 dev moatB nodad; ip -n ${right} route add fd81:1::/64 dev moatB`);
+}
+
 /** What ended, how, without throwing. */
 export function attempt(command: string): { readonly ok: boolean; readonly output: string } {
   const done = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
@@ -92,4 +100,29 @@ export class RemotePlane {
     if (reply.error) waiting.reject(Object.assign(new Error(reply.error.message), { code: reply.error.code }));
     else waiting.resolve(reply.result);
   }
+}
+
+const whole = { startAddress: '0.0.0.0', endAddress: '255.255.255.255', protocol: 0, startPort: 0, endPort: 65535 };
+
+/** Installs an SA for everything, out under `spi` and back under the next, in planes of `linkNamespaces`; what was installed before is superseded. */
+export async function connectPlanes(a: RemotePlane, b: RemotePlane, spi: number, aggfrag = true): Promise<void> {
+  const capabilities = { pathProbes: true, superPackets: false };
+  const common = {
+    tunnel: 1,
+    cipher: 'aes-256-gcm-16',
+    esn: true,
+    aggfrag,
+    capabilities,
+    local: [whole],
+    remote: [whole],
+  };
+  const outbound = { encapsulation: 'udp', keepaliveSeconds: 0, followPeer: false, activate: 'now' };
+  const end = (last: number) => ({ address: `192.0.2.${last}`, port: 4500 });
+  const sa = (direction: number) => ({ ...common, spi: spi + direction, key: { hex: 'a1'.repeat(36) } });
+  await a.call('installInbound', sa(1));
+  await b.call('installInbound', sa(0));
+  // Said is not done: the thread takes it up in its next turn, and what comes before that has no SA. IKE's own message to the peer goes the same way, behind it.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await a.call('installOutbound', { ...sa(0), ...outbound, path: { local: end(1), remote: end(2) } });
+  await b.call('installOutbound', { ...sa(1), ...outbound, path: { local: end(2), remote: end(1) } });
 }

@@ -81,7 +81,7 @@ function enrolCodeCommand(program: Command): void {
     .command('enroll-code')
     .argument('<device>')
     .description('a one-time code for a box; earlier codes of the device end')
-    .option('--hours <count>', 'how long it is good', '168')
+    .option('--hours <count>', 'for how many hours it is good', '168')
     .option('--mail', "send it to the customer's address with instructions")
     .option('--no-qr', 'without the QR code')
     .action(async (device: string, options: { hours: string; mail?: boolean; qr: boolean }, command: Command) => {

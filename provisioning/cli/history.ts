@@ -10,7 +10,7 @@ export function historyCommands(program: Command): void {
   program
     .command('log')
     .description('the revisions, the newest first')
-    .option('--limit <count>', 'how many', '20')
+    .option('--limit <count>', 'how many of them', '20')
     .action(async ({ limit }: { limit: string }, command: Command) => {
       const { output, withDatabase } = contextOf(command);
       await withDatabase(async ({ queries }) => {
@@ -65,7 +65,7 @@ function eventsCommand(program: Command): void {
     .command('events')
     .description('what happened')
     .option('--device <name>', 'only of this one')
-    .option('--limit <count>', 'how many', '50')
+    .option('--limit <count>', 'how many, the newest', '50')
     .action(async ({ device, limit }: { device?: string; limit: string }, command: Command) => {
       const { output, withDatabase } = contextOf(command);
       await withDatabase(async ({ queries }) => {

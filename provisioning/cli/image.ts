@@ -17,7 +17,7 @@ export function imageCommand(program: Command): void {
     .description('a personal image: that of a release, with a new enrolment code of the box in it')
     .requiredOption('--base <file>', 'an image of `npm run image`: NAME.img or NAME.img.zst')
     .option('--out <file>', 'what it is written to, gzip (default: named after image and box)')
-    .option('--hours <count>', 'how long the code is good', '168')
+    .option('--hours <count>', 'for how many hours the code is good', '168')
     .action(async (device: string, options: { base: string; out?: string; hours: string }, command: Command) => {
       const { output, withDatabase } = contextOf(command);
       const { base, out = personalName(basename(options.base), device) } = options;

@@ -42,7 +42,7 @@ export function initCommand(program: Command): void {
       collect,
     )
     .option('--api-url <url...>', 'where boxes reach the device API (default: https://ADDRESS:PORT)', collect)
-    .option('--api-port <port>', 'of the device API', '8443')
+    .option('--api-port <port>', 'TCP port of the device API', '8443')
     .option('--database <address>', 'sqlite:PATH or postgres://...', 'sqlite:moat.db')
     .action(async (options: InitOptions, command: Command) => {
       const context = contextOf(command);

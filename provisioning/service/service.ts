@@ -1,6 +1,5 @@
 /** `portal run`: the doors, the timers, and the one place where they meet. */
 import { readFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -15,9 +14,8 @@ import { operatorApp } from '../operator-api/app.ts';
 import { Live } from '../operator-api/live.ts';
 import { databaseAddress, inFolder, type PortalSettings } from '../settings/settings.ts';
 import { Changes } from './changes.ts';
-import { proveDatabase } from './health.ts';
 import { housekeeping } from './housekeeping.ts';
-import { metricsText } from './metrics.ts';
+import { metricsServer } from './metrics-server.ts';
 import { count, deviceTls, limitConnections, listen, operatorTls, portOf } from './servers.ts';
 import { TunnelFile } from './tunnel-file.ts';
 
@@ -60,20 +58,17 @@ export async function startPortal(settings: PortalSettings, log: Logger): Promis
     every(flushMs, () => flush().catch(failed)),
     every(housekeepingMs, () => housekeeping(database, now(), log).catch(failed)),
   ];
-  const metrics = createHttpServer(async (request, response) => {
-    if (request.url === '/health') {
-      const sick = await proveDatabase(database).catch((error: Error) => error);
-      return response.writeHead(sick ? 500 : 200).end(sick ? `database: ${sick.message}\n` : 'ok\n');
-    }
-    if (request.url !== '/metrics') return response.writeHead(404).end();
-    const seen = { ...counters, waiting: waiting.size, listening: wakes?.size ?? 0, connections: await count(devices) };
-    const text = await metricsText(database.queries, now(), seen).catch(failed);
-    return response.writeHead(text ? 200 : 500, { 'content-type': 'text/plain; version=0.0.4' }).end(text ?? '');
-  });
   const app = deviceApp({ database, reports, waiting, wakeDesk, log, now });
   const devices = createHttpsServer(deviceTls(settings), app);
   const operators = createHttpsServer(operatorTls(settings), operatorApp({ database, settings, live, log, now }));
   for (const server of [devices, operators]) limitConnections(server);
+  const seen = async () => ({
+    ...counters,
+    waiting: waiting.size,
+    listening: wakes?.size ?? 0,
+    connections: await count(devices),
+  });
+  const metrics = metricsServer(database, seen, { now, failed });
   const servers = [devices, operators, metrics];
   const close = async () => {
     for (const timer of timers) clearInterval(timer);

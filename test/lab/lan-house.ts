@@ -8,7 +8,7 @@ import { root } from '../interop/roots.ts';
 import type { Host } from './host.ts';
 import { buildAddon, Moat, type MoatConfig } from './moat.ts';
 import { type Credentials, homeConfig, newCredentials, portalConfig, type Wishes } from './moat-pair.ts';
-import { sleep } from './processes.ts';
+import { until } from './processes.ts';
 import type { Running } from './running.ts';
 import type { Stage } from './story.ts';
 import { addresses } from './topology.ts';
@@ -165,7 +165,7 @@ export class House {
   /** As a box that has been started before in its life: sources are compiled, the company's zone is on its disk. */
   async startHome(changes: MoatConfig = {}): Promise<Moat> {
     const home = await Moat.start(this.lab.moat, { config: this.config(changes) });
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+    await home.settled(60_000);
     await until("the company's zone", 20_000, async () => (await this.serial()) === firstSerial);
     await home.stop();
     return home.startAgain();
@@ -272,14 +272,4 @@ export async function addressesOf(host: Host): Promise<string[]> {
     addr_info: { local: string }[];
   }[];
   return (links[0]?.addr_info ?? []).map(({ local }) => local);
-}
-
-/** Polls until `holds`; the milliseconds it took. @throws {Error} after `patience` ms. */
-export async function until(what: string, patience: number, holds: () => Promise<boolean>): Promise<number> {
-  const began = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - began > patience) throw new Error(`${what}: not within ${patience} ms`);
-    await sleep(10);
-  }
-  return performance.now() - began;
 }

@@ -124,6 +124,11 @@ export class Moat {
     }
   }
 
+  /** Until the configuration in force has proven itself, and none is on trial. */
+  async settled(timeout?: number): Promise<ApplianceStatus> {
+    return this.until('settled', ({ configuration }) => configuration.state === 'settled', timeout);
+  }
+
   /** Until all its peers are up. */
   async up(timeout?: number): Promise<void> {
     await this.until('up', ({ tunnel }) => tunnel?.peers.every(({ state }) => state === 'up') ?? false, timeout);

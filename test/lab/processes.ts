@@ -88,6 +88,16 @@ export async function endProcesses(targets: readonly ProcessId[], graceMs = 1500
   while (targets.some(isAlive) && performance.now() < deadline + 2000) await sleep(5);
 }
 
+/** Polls until `holds`; the milliseconds it took. @throws {Error} after `patience` ms. */
+export async function until(what: string, patience: number, holds: () => Promise<boolean>): Promise<number> {
+  const began = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - began > patience) throw new Error(`${what}: not within ${patience} ms`);
+    await sleep(10);
+  }
+  return performance.now() - began;
+}
+
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

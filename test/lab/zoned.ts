@@ -1,9 +1,9 @@
 /** Homes and portals whose interfaces belong to zones, and what stories do to their services. */
 import type { ApplianceStatus } from '../../appliance/supervisor/status.ts';
 import { unpacked } from '../interop/roots.ts';
-import { Moat, type MoatConfig } from './moat.ts';
+import { buildAddon, Moat, type MoatConfig } from './moat.ts';
 import { type Credentials, homeConfig, newCredentials, portalConfig } from './moat-pair.ts';
-import { expect } from './story.ts';
+import { expect, type Stage } from './story.ts';
 import { addresses, networks } from './topology.ts';
 import type { World } from './world.ts';
 
@@ -29,8 +29,22 @@ export function withZones(config: MoatConfig): MoatConfig {
 }
 
 /** A home with every service: the time daemon measures and serves, and does not touch the machine's clock. */
-export async function withServices(config: MoatConfig): Promise<MoatConfig> {
+async function withServices(config: MoatConfig): Promise<MoatConfig> {
   return { ...withZones(config), ...(await lanServices()) };
+}
+
+/** A world with kids, its portal running, and the configuration of a home with every service, for the story to start. */
+export async function everyService(
+  { world }: Stage,
+  change: { home?: (config: MoatConfig) => MoatConfig; portal?: (config: MoatConfig) => MoatConfig } = {},
+): Promise<{ lab: World; config: MoatConfig; credentials: Credentials }> {
+  const lab = await world({ kids: true });
+  await buildAddon();
+  const credentials = newCredentials();
+  const config = await withServices(homeConfig(lab, credentials));
+  const office = portalConfig(lab, credentials);
+  await Moat.start(lab.portal, { config: change.portal?.(office) ?? office });
+  return { lab, config: change.home?.(config) ?? config, credentials };
 }
 
 /** What the work zone of a home is served, as sections of its configuration. */

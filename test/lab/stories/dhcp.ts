@@ -1,9 +1,10 @@
 import { type Client, dhclient, dhcpcd, networkd, type Place, udhcpc } from '../../interop/dhcp/clients.ts';
 import { programs, providePackages } from '../../interop/dhcp/packages.ts';
 import type { Host } from '../host.ts';
-import { addressesOf, House, placeOf, until } from '../lan-house.ts';
+import { addressesOf, House, placeOf } from '../lan-house.ts';
 import { formatMs } from '../measures.ts';
 import type { Moat } from '../moat.ts';
+import { until } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 

@@ -1,9 +1,10 @@
 import { dhclient } from '../../interop/dhcp/clients.ts';
 import { providePackages } from '../../interop/dhcp/packages.ts';
-import { addressesOf, corpZone, firstSerial, House, placeOf, publicAddress, publicZone, until } from '../lan-house.ts';
+import { addressesOf, corpZone, firstSerial, House, placeOf, publicAddress, publicZone } from '../lan-house.ts';
 import { formatMs } from '../measures.ts';
 import type { Moat } from '../moat.ts';
 import type { CapturedPacket } from '../pcap.ts';
+import { until } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 

@@ -3,7 +3,7 @@ import { type FactoryBox, factoryBoxes, factoryToken, importBoxes, ownAddressIn,
 import { Flow } from '../flow.ts';
 import { formatMs } from '../measures.ts';
 import { buildAddon, type Moat } from '../moat.ts';
-import { sleep } from '../processes.ts';
+import { sleep, until } from '../processes.ts';
 import { LabPortal } from '../provisioned.ts';
 import { expect, type Story } from '../story.ts';
 import { addresses, networks } from '../topology.ts';
@@ -44,7 +44,7 @@ export const story: Story = {
         const began = performance.now();
         await portal.command(...command);
         const committed = performance.now();
-        await until(title, applied);
+        await until(title, 20_000, applied);
         const [took, typed] = [performance.now() - committed, performance.now() - began];
         expect(took < appliedMs, `on the box in less than ${appliedMs} ms`, formatMs(took));
         await sleep(3000);
@@ -54,7 +54,7 @@ export const story: Story = {
     await step('a box is removed: its SAs go', async () => {
       const began = performance.now();
       await portal.command('device', 'archive', `home-${carriers + 2}`);
-      const took = await until('the SAs are gone', async () => {
+      const took = await until('the SAs are gone', 20_000, async () => {
         const { peers } = await portal.tunnel.tunnel();
         return peers.length === carriers + 1;
       });
@@ -151,13 +151,4 @@ async function asking({ host }: Moat, server: string, name: string, served: () =
   const asker = host.start('asking', [process.execPath, '-e', script]);
   await asker.line(/^asking$/);
   void asker.line(/^served/, 600_000).then(served, () => undefined);
-}
-
-async function until(what: string, holds: () => Promise<boolean>, patienceMs = 20_000): Promise<number> {
-  const began = performance.now();
-  while (!(await holds())) {
-    expect(performance.now() - began < patienceMs, what, `not after ${patienceMs} ms`);
-    await sleep(50);
-  }
-  return performance.now() - began;
 }

@@ -64,7 +64,7 @@ export const story: Story = {
       return problems.join(' ');
     });
     await reconfigured(home, config);
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+    await home.settled(60_000);
     const pc = await Prober.start(lab.pc);
     for (const employer of employers) await reached(step, lab, pc, employer);
     await step('mapped, nothing is wrong, and status and doctor say what is where', async () => {

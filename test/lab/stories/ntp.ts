@@ -1,7 +1,8 @@
 import { apart } from '../../interop/ntp/estimates.ts';
-import { House, until } from '../lan-house.ts';
+import { House } from '../lan-house.ts';
 import { formatMs } from '../measures.ts';
 import type { Moat } from '../moat.ts';
+import { until } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 

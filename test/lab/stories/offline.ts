@@ -1,9 +1,9 @@
 import { udhcpc } from '../../interop/dhcp/clients.ts';
 import { providePackages } from '../../interop/dhcp/packages.ts';
-import { addressesOf, corpZone, firstSerial, House, placeOf, publicZone, until } from '../lan-house.ts';
+import { addressesOf, corpZone, firstSerial, House, placeOf, publicZone } from '../lan-house.ts';
 import { formatMs } from '../measures.ts';
 import type { Moat } from '../moat.ts';
-import { sleep } from '../processes.ts';
+import { sleep, until } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 

@@ -1,6 +1,7 @@
-import { corpZone, firstSerial, House, publicZone, until } from '../lan-house.ts';
+import { corpZone, firstSerial, House, publicZone } from '../lan-house.ts';
 import { formatMs } from '../measures.ts';
 import type { Moat } from '../moat.ts';
+import { until } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 

@@ -1,26 +1,22 @@
 import { formatMs } from '../measures.ts';
-import { buildAddon, Moat, type MoatConfig, moatProgram } from '../moat.ts';
-import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { Moat, type MoatConfig, moatProgram } from '../moat.ts';
 import { sleep } from '../processes.ts';
 import { expectSilence } from '../silence.ts';
 import { expect, type Step, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';
-import { killService, withServices } from '../zoned.ts';
+import { everyService, killService } from '../zoned.ts';
 
 export const story: Story = {
   name: 'supervisor-basics',
   summary:
     'a cable, power cuts in the middle of a change, what the box says of itself, and a scan from outside that sees nothing',
-  async run({ world, step }) {
-    const lab = await world({ kids: true });
-    await buildAddon();
-    const credentials = newCredentials();
-    const config = withSecrets(await withServices(homeConfig(lab, credentials)));
-    await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
+  async run(stage) {
+    const { step } = stage;
+    const { lab, config, credentials } = await everyService(stage, { home: withSecrets });
     const first = await Moat.start(lab.moat, { config });
     await first.up(30_000);
-    await first.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    await first.settled(30_000);
     await cable(step, lab, first);
     await told(step, lab, first, credentials.home.privateKeyPem);
     await step('after its first start it has less than 256 MB resident', async () => {

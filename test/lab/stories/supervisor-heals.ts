@@ -1,8 +1,7 @@
-import { buildAddon, Moat, type MoatConfig } from '../moat.ts';
-import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { Moat, type MoatConfig } from '../moat.ts';
 import { expect, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
-import { withServices } from '../zoned.ts';
+import { everyService } from '../zoned.ts';
 
 /** The issue's bar, seconds. */
 const healedWithin = 300;
@@ -10,14 +9,11 @@ const healedWithin = 300;
 export const story: Story = {
   name: 'supervisor-heals',
   summary: 'configurations that lock the box out are taken back by themselves in under five minutes',
-  async run({ world, step }) {
-    const lab = await world({ kids: true });
-    await buildAddon();
-    const credentials = newCredentials();
-    const config = await withServices(homeConfig(lab, credentials));
-    await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
+  async run(stage) {
+    const { step } = stage;
+    const { lab, config } = await everyService(stage);
     const home = await Moat.start(lab.moat, { config });
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    await home.settled(30_000);
     for (const [what, wrong] of harmful(config)) {
       await step(`${what}: taken back by itself`, async () => {
         const began = performance.now();

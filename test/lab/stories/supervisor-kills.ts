@@ -1,13 +1,12 @@
 import { readdirSync } from 'node:fs';
 import { Flow, type FlowResult, type Hole } from '../flow.ts';
 import { formatMs, quantile } from '../measures.ts';
-import { buildAddon, Moat } from '../moat.ts';
-import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { Moat } from '../moat.ts';
 import { sleep } from '../processes.ts';
 import { expect, type Story } from '../story.ts';
 import { addresses } from '../topology.ts';
 import type { World } from '../world.ts';
-import { killService, portalZones, withServices } from '../zoned.ts';
+import { everyService, killService, portalZones } from '../zoned.ts';
 
 /** Of each service; 100 is the long run. */
 const kills = Number(process.env.MOAT_LAB_KILLS ?? 8);
@@ -28,15 +27,12 @@ interface Kill {
 export const story: Story = {
   name: 'supervisor-kills',
   summary: `each service is killed ${kills} times in random order under load: the tunnel notices its own kills only`,
-  async run({ world, step }) {
-    const lab = await world({ kids: true });
-    await buildAddon();
-    const credentials = newCredentials();
-    const config = await withServices(homeConfig(lab, credentials));
-    await Moat.start(lab.portal, { config: portalZones(portalConfig(lab, credentials)) });
+  async run(stage) {
+    const { step } = stage;
+    const { lab, config } = await everyService(stage, { portal: portalZones });
     const home = await Moat.start(lab.moat, { config });
     await home.up();
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    await home.settled(30_000);
     for (const service of services) await killService(home, service); // what is compiled and made once is there now
     await recovered(home, services);
     const whole = () =>

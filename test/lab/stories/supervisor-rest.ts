@@ -1,22 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { residentOctets as residentOctetsOf } from '../../../appliance/supervisor/memory.ts';
 import { formatMs } from '../measures.ts';
-import { buildAddon, Moat } from '../moat.ts';
-import { homeConfig, newCredentials, portalConfig } from '../moat-pair.ts';
+import { Moat } from '../moat.ts';
 import { sleep } from '../processes.ts';
 import { expect, type Step, type Story } from '../story.ts';
-import { withServices } from '../zoned.ts';
+import { everyService } from '../zoned.ts';
 
 export const story: Story = {
   name: 'supervisor-rest',
   summary:
     'memory and processor of the whole appliance at rest, and its start: the first of its life, and one after it',
-  async run({ world, step }) {
-    const lab = await world({ kids: true });
-    await buildAddon();
-    const credentials = newCredentials();
-    const config = await withServices(homeConfig(lab, credentials));
-    await Moat.start(lab.portal, { config: portalConfig(lab, credentials) });
+  async run(stage) {
+    const { step } = stage;
+    const { lab, config } = await everyService(stage);
     const start = (stateDirectory?: string) =>
       started(step, () => Moat.start(lab.moat, { config, ...(stateDirectory ? { stateDirectory } : {}) }));
     const first = await start();
@@ -47,7 +43,7 @@ async function started(step: Step, start: () => Promise<Moat>): Promise<Moat> {
 async function atRest(step: Step, when: string, home: Moat): Promise<void> {
   await step(`${when}: below ${megabytes(bars.octets)} and ${bars.percent} % of a core`, async () => {
     await sleep(40_000);
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    await home.settled(30_000);
     const before = await ticks(home);
     await sleep(20_000);
     const percent = ((await ticks(home)) - before) / 20;

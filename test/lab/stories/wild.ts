@@ -45,7 +45,7 @@ export const story: Story = {
       const fixed = [`${moatHome.v4}/24`, `${moatHome.v6}/64`];
       const gateways = [homeRouterLan.v4, homeRouterLan.v6];
       await reconfigured(home, withWild(base, { addressing: 'static', addresses: fixed, gateways }));
-      await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+      await home.settled(60_000);
       expect((await clients(lab)) === 0, 'no DHCP client', await clients(lab));
       await reaches(lab);
       const shown = await wanAddresses(lab);
@@ -124,7 +124,7 @@ async function byDhcp(step: Step, lab: World, config: MoatConfig): Promise<Moat>
       'one of each family',
       shown,
     );
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+    await home.settled(60_000);
     const ping = await lab.moat.ping(addresses.internetHome.v6, { wait: 2000 });
     expect(ping.received === 3, 'the internet over IPv6', ping);
     return `${shown.join(' ')}, tunnel up after ${formatMs(took)}`;
@@ -202,11 +202,11 @@ async function shortQueue(step: Step, lab: World, home: Moat, base: MoatConfig):
     async () => {
       const before = await busy();
       await reconfigured(home, withWild(base, { ...fixed, uplinkMbit: 8 }));
-      await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+      await home.settled(60_000);
       const shaped = await lab.moat.must(['tc', 'qdisc', 'show', 'dev', 'wan']);
       const after = await busy();
       await reconfigured(home, withWild(base, fixed));
-      await home.until('settled', ({ configuration }) => configuration.state === 'settled', 60_000);
+      await home.settled(60_000);
       const left = await lab.moat.must(['tc', 'qdisc', 'show', 'dev', 'wan']);
       await modem.must('tc qdisc del dev wan root'.split(' '));
       expect(before > 300 && after < 60, 'above 300 ms before, below 60 ms after', { before, after, shaped });
@@ -247,7 +247,7 @@ async function overPpp(step: Step, lab: World, home: Moat, config: MoatConfig): 
     const words = ['-F', '-I', 'lan', '-L', '192.168.179.1', '-R', '192.168.179.10', '-N', '4', '-O', options];
     router.start('pppoe-server', ['pppoe-server', ...words]);
     await reconfigured(home, config);
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 110_000);
+    await home.settled(110_000);
     expect((await lab.pc.ping(corp.v4)).received === 3, 'pc to reach corp', await home.status());
     return (await home.peer()).ike?.path.local.address;
   });

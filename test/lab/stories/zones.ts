@@ -64,7 +64,7 @@ export const story: Story = {
     const base = await startEmployers(lab, (config) => ({ ...config, ...served }));
     const home = await Moat.start(lab.moat, { config: base });
     await home.up();
-    await home.until('settled', ({ configuration }) => configuration.state === 'settled', 30_000);
+    await home.settled(30_000);
     const table = await ZoneTable.start(lab);
     await step('before: every cell is as the table says', () => table.check(basePairs));
     await changing(step, home, base, table);
