@@ -32,8 +32,8 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
     linkNamespaces(left, right);
     [a, b] = [new RemotePlane(left), new RemotePlane(right)];
     const options = { tun: { name: 'moat0', mtu: 1500 }, ports: { ike: 500, natTraversal: 4500 }, replayWindow: 4096 };
-    // Little is much here: on a machine that leaves the load a tenth of a processor, its packets take three percent. Pings take half of one.
-    const apart = { onAbove: 2, offBelow: 1 };
+    // Little is much here: beside six programs for each processor the packets of the load still take five percent. A ping in 10 ms takes one.
+    const apart = { onAbove: 4, offBelow: 3 };
     for (const plane of [a, b]) await plane.call('open', { ...options, threads: 2, apart });
     run(`ip -n ${left} addr add 10.84.1.1/24 dev moat0; ip -n ${left} route add 10.84.2.0/24 dev moat0
       ip -n ${right} addr add 10.84.2.1/24 dev moat0; ip -n ${right} route add 10.84.1.0/24 dev moat0`);
@@ -57,7 +57,7 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
     const { end } = JSON.parse((await load).stdout) as {
       end: { sum_sent: { bytes: number }; sum_sent_bidir_reverse: { bytes: number } };
     };
-    for (const { bytes } of [end.sum_sent, end.sum_sent_bidir_reverse]) assert.ok(bytes > 10e6, JSON.stringify(end));
+    for (const { bytes } of [end.sum_sent, end.sum_sent_bidir_reverse]) assert.ok(bytes > 1e6, JSON.stringify(end));
   }
 
   it('refuses any other number', async () => {
@@ -69,7 +69,7 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
 
   it('passes request and answer with the first alone', async () => {
     const before = [...spent(a), ...spent(b)];
-    run(`ip netns exec ${left} ping -q -c 100 -i 0.004 10.84.2.1`);
+    run(`ip netns exec ${left} ping -q -c 100 -i 0.01 10.84.2.1`);
     const [first = 0, second = 0, third = 0, fourth = 0] = [...spent(a), ...spent(b)].map(
       (s, i) => s - (before[i] ?? 0),
     );
@@ -79,21 +79,23 @@ describe('a plane with two threads', { skip, timeout: 120_000 }, () => {
 
   it('gives the second thread the way out under load, through rekeys, and takes it back', async () => {
     const before = [...spent(a), ...spent(b)];
-    await loadBothWays(0x1100);
-    const worked = [...spent(a), ...spent(b)].map((seconds, i) => seconds - (before[i] ?? 0));
-    assert.ok(
-      worked.every((seconds) => seconds > 0.002),
-      `the threads spent ${worked} s`,
-    );
+    let worked: number[] = [];
+    const all = () => worked.length > 0 && worked.every((seconds) => seconds > 0.002);
+    // On a machine that has twenty things to do once may not be enough.
+    for (let tries = 1; tries <= 3 && !all(); tries += 1) {
+      await loadBothWays(0x1000 + 0x100 * tries);
+      worked = [...spent(a), ...spent(b)].map((seconds, i) => seconds - (before[i] ?? 0));
+    }
+    assert.ok(all(), `the threads spent ${worked} s`);
     for (const plane of [a, b]) {
       const { drops } = await plane.call<Counters>('counters');
       assert.deepEqual([drops.authFailed, drops.replayed, drops.noInboundSa], [0, 0, 0], JSON.stringify(drops));
     }
     for (let last = -1; spent(a)[1] !== last; await pause(100)) last = spent(a)[1];
     const calm = spent(a);
-    run(`ip netns exec ${left} ping -q -c 200 -i 0.004 10.84.2.1`);
+    run(`ip netns exec ${left} ping -q -c 100 -i 0.01 10.84.2.1`);
     assert.ok(spent(a)[0] > calm[0]);
-    // Two hundred packets are a millisecond and more.
-    assert.ok(spent(a)[1] - calm[1] < 0.0005, 'the way out is still with the second thread');
+    // A hundred packets are half a millisecond and more.
+    assert.ok(spent(a)[1] - calm[1] < 0.0002, 'the way out is still with the second thread');
   });
 });
