@@ -1,9 +1,8 @@
 /** `moat enroll TOKEN`: proves the code to the portal and fetches the first configuration; `moat run` takes it from there. */
 import { loadSource } from '../config/files.ts';
-import { enrolmentProblem } from '../supervisor/portal.ts';
 import { type Answer, PortalCaller } from '../supervisor/portal-call.ts';
 import { PortalFiles, parseToken } from '../supervisor/portal-files.ts';
-import { configAnswer } from '../supervisor/portal-turns.ts';
+import { configAnswer, enrolmentProblem } from '../supervisor/portal-turns.ts';
 
 interface EnrollOptions {
   readonly state: string;

@@ -143,6 +143,11 @@ export class Appliance implements Managed {
     return this.#status();
   }
 
+  async clockIsKept(): Promise<boolean> {
+    const ntp = await this.#services.ntp();
+    return ntp?.sources.some(({ state }) => state === 'selected') ?? false;
+  }
+
   async #status(): Promise<ApplianceStatus> {
     const tunnel = await this.#services.tunnel();
     const services = this.#services.status();

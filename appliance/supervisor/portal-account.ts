@@ -11,6 +11,8 @@ export interface Managed {
   load(): Promise<void>;
   inForce(): InForce;
   glance(): Promise<ApplianceStatus>;
+  /** Whether NTP has a source that it follows. */
+  clockIsKept(): Promise<boolean>;
 }
 
 export interface InForce {

@@ -111,7 +111,15 @@ export function wakeTicket(header: string | string[] | undefined): WakeTicket | 
 
 const dayMs = 86_400_000;
 
-/** Whether the key is old enough for a new one. A clock that runs before the key was made says no. */
-export function keyIsOld(madeAtMs: number, nowMs: number, days: number): boolean {
-  return nowMs - madeAtMs > days * dayMs;
+/** One that was made in the future was made while the clock was wrong: it gets a date that is right as soon as the clock is. */
+export function keyIsOld(key: { madeAtMs: number; nowMs: number; days: number; clockIsRight: boolean }): boolean {
+  const ageMs = key.nowMs - key.madeAtMs;
+  return ageMs > key.days * dayMs || (key.clockIsRight && ageMs < -dayMs);
+}
+
+/** For people, who may have mistyped. */
+export function enrolmentProblem({ status, text }: Answer): string {
+  if (status === 401) return 'the portal refuses this code: it was used by another box, has expired, or was mistyped';
+  if (status === 421) return 'this box has been sent to another portal: ask the administrator for a new code';
+  return `the portal answered ${status} to the enrolment: ${text.slice(0, 200)}`;
 }

@@ -11,10 +11,19 @@ import { loadSource } from '../config/files.ts';
 import { ConfigError } from '../config/problems.ts';
 import { Account, type Managed } from './portal-account.ts';
 import type { Answer, Call } from './portal-call.ts';
+import { PortalClock } from './portal-clock.ts';
 import { PortalDoors } from './portal-doors.ts';
 import type { Enrolment, PortalFiles } from './portal-files.ts';
 import { Releases, releaseAskMs } from './portal-release.ts';
-import { configAnswer, keyIsOld, learnedUrls, movedDoors, pauseMs, wakeTicket } from './portal-turns.ts';
+import {
+  configAnswer,
+  enrolmentProblem,
+  keyIsOld,
+  learnedUrls,
+  movedDoors,
+  pauseMs,
+  wakeTicket,
+} from './portal-turns.ts';
 import { helloAnswerMs, WakeListener } from './portal-wake.ts';
 
 export interface PortalParts {
@@ -40,6 +49,7 @@ export class PortalClient {
   readonly #parts: PortalParts;
   readonly #account: Account;
   readonly #releases: Releases;
+  readonly #clock: PortalClock;
   readonly #doors = new PortalDoors();
   readonly #wakes: WakeListener;
   #key: KeyObject | null = null;
@@ -60,6 +70,7 @@ export class PortalClient {
   constructor(parts: PortalParts) {
     this.#parts = parts;
     this.#account = new Account(parts.managed, () => parts.files.update());
+    this.#clock = new PortalClock({ isKept: () => parts.managed.clockIsKept(), log: parts.log });
     this.#releases = new Releases(parts.files, parts.log, parts.releaseAskMs ?? releaseAskMs);
     this.#wakes = new WakeListener(() => this.#poke('news'), parts.helloAnswerMs ?? helloAnswerMs);
   }
@@ -237,7 +248,8 @@ export class PortalClient {
   /** Old and new key overlap: the portal takes both until the new one has signed its first call. */
   async #renewKey(enrolment: Enrolment): Promise<void> {
     const { files, managed, log } = this.#parts;
-    const old = keyIsOld(statSync(files.keyFile).mtimeMs, Date.now(), enrolment.keyDays);
+    const madeAtMs = statSync(files.keyFile).mtimeMs;
+    const old = keyIsOld({ madeAtMs, nowMs: Date.now(), days: enrolment.keyDays, clockIsRight: this.#clock.isSettled });
     if ((!old && !files.hasNextKey()) || performance.now() < this.#renewAt) return;
     const next = files.nextKey();
     const { x = '' } = next.export({ format: 'jwk' });
@@ -261,7 +273,10 @@ export class PortalClient {
     if (!key) throw new Error('this box has no key');
     const { doors } = enrolment;
     const { inside } = this.#parts.managed.inForce();
-    return this.#doors.ask({ doors, key, call, failures: this.#failures, inside, tunnelUp: this.#account.tunnelUp });
+    const { tunnelUp } = this.#account;
+    const answer = await this.#doors.ask({ doors, key, call, failures: this.#failures, inside, tunnelUp });
+    if (!call.heldSeconds) await this.#clock.hear(answer.headers.date, this.#doors.roundTripMs / 1000);
+    return answer;
   }
 
   /** Says at once what the portal should know at once. */
@@ -290,11 +305,4 @@ export class PortalClient {
       this.#rest = done;
     });
   }
-}
-
-/** For people, who may have mistyped. */
-export function enrolmentProblem({ status, text }: Answer): string {
-  if (status === 401) return 'the portal refuses this code: it was used by another box, has expired, or was mistyped';
-  if (status === 421) return 'this box has been sent to another portal: ask the administrator for a new code';
-  return `the portal answered ${status} to the enrolment: ${text.slice(0, 200)}`;
 }

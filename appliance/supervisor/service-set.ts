@@ -1,5 +1,6 @@
 /** All services of the table together: one configuration for all, started in order, stopped in the opposite one. */
 import type { LoadedConfig } from '../config/files.ts';
+import type { NtpStatus } from '../lan/ntp/service.ts';
 import type { TunnelStatus } from '../tunnel/status.ts';
 import { limits } from './restart.ts';
 import { type Proof, type RunnerOptions, ServiceRunner, type ServiceStatus } from './service-runner.ts';
@@ -25,6 +26,10 @@ export class ServiceSet {
 
   async tunnel(): Promise<TunnelStatus | null> {
     return ((await this.runner('tunnel')?.describe()) ?? null) as TunnelStatus | null;
+  }
+
+  async ntp(): Promise<NtpStatus | null> {
+    return ((await this.runner('ntp')?.describe()) ?? null) as NtpStatus | null;
   }
 
   /** @throws {Error} with a sentence when a service refuses its part or does not come up with it. */

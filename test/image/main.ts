@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { Ground, type Rounds } from './ground.ts';
 import type { Board } from './qemu.ts';
 import { bootsBy } from './stories/boot.ts';
+import { wrongClocks } from './stories/clock.ts';
 import { whileFirstBoot, whileRunning } from './stories/cuts.ts';
 import { filled, ofData, ofRoot } from './stories/damage.ts';
 import { hangs } from './stories/hangs.ts';
@@ -61,6 +62,7 @@ const stories: Readonly<Record<string, (ground: Ground) => Promise<string>>> = {
   'reset and support': resetAndSupport,
   'a box that hangs': hangs,
   'ssh by key': sshByKey,
+  'wrong clocks': wrongClocks,
   'cuts in the first start': whileFirstBoot,
   'cuts while updating': cutUpdates,
   'portal cut in its first start, without QEMU': portalInTheRoot,

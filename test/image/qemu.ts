@@ -15,6 +15,8 @@ export interface MachineOptions {
   readonly stick?: string;
   /** Memory of a machine that was put to sleep (`Box.sleep`), to go on from. */
   readonly awake?: string;
+  /** What its battery says at power on, such as `2031-01-01T00:00:00`; without it, what time it is. */
+  readonly clock?: string;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface MachineOptions {
 const pcProcessor = 'max,vendor=GenuineIntel,family=6,model=28';
 
 export function qemu(disk: Disk, options: MachineOptions, monitor: string): string[] {
-  const { board = 'pc', memoryMib = 1024, stick, awake } = options;
+  const { board = 'pc', memoryMib = 1024, stick, awake, clock } = options;
   return [
     ...(board === 'pc' ? pc(disk, options.firmware ?? 'bios') : arm(disk)),
     ...[
@@ -46,6 +48,7 @@ export function qemu(disk: Disk, options: MachineOptions, monitor: string): stri
     ...['-netdev', `tap,id=work,ifname=${tapWork},script=no,downscript=no`],
     ...['-device', 'virtio-net-pci,netdev=work,mac=02:00:00:00:00:02,romfile='],
     ...['-device', 'virtio-rng-pci'],
+    ...(clock === undefined ? [] : ['-rtc', `base=${clock}`]),
     ...(awake === undefined ? [] : ['-incoming', `exec:cat ${awake}`]),
   ];
 }

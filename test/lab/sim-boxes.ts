@@ -52,6 +52,10 @@ class Stand implements Managed {
     const tunnel = { state: 'up', peers: [] };
     return { version: '0.0.0-sim', sentence: 'Simulated.', problems: [], tunnel } as unknown as ApplianceStatus;
   }
+
+  async clockIsKept(): Promise<boolean> {
+    return true;
+  }
 }
 
 function count(stands: readonly Stand[]): SimCount {
