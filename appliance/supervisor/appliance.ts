@@ -143,9 +143,8 @@ export class Appliance implements Managed {
     return this.#status();
   }
 
-  async clockIsKept(): Promise<boolean> {
-    const ntp = await this.#services.ntp();
-    return ntp?.sources.some(({ state }) => state === 'selected') ?? false;
+  clockIsKept(): Promise<boolean> {
+    return this.#services.clockIsKept();
   }
 
   async #status(): Promise<ApplianceStatus> {

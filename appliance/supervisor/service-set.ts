@@ -1,6 +1,5 @@
 /** All services of the table together: one configuration for all, started in order, stopped in the opposite one. */
 import type { LoadedConfig } from '../config/files.ts';
-import type { NtpStatus } from '../lan/ntp/service.ts';
 import type { TunnelStatus } from '../tunnel/status.ts';
 import { limits } from './restart.ts';
 import { type Proof, type RunnerOptions, ServiceRunner, type ServiceStatus } from './service-runner.ts';
@@ -28,8 +27,10 @@ export class ServiceSet {
     return ((await this.runner('tunnel')?.describe()) ?? null) as TunnelStatus | null;
   }
 
-  async ntp(): Promise<NtpStatus | null> {
-    return ((await this.runner('ntp')?.describe()) ?? null) as NtpStatus | null;
+  /** Whether the time comes from a server that chronyd has chosen (lan/ntp/tracking.ts). */
+  async clockIsKept(): Promise<boolean> {
+    const ntp = ((await this.runner('ntp')?.describe()) ?? null) as { sources: readonly { state: string }[] } | null;
+    return ntp?.sources.some(({ state }) => state === 'selected') ?? false;
   }
 
   /** @throws {Error} with a sentence when a service refuses its part or does not come up with it. */
