@@ -4,7 +4,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 
 /** All in seconds since 1970, but `roundTripSeconds`. */
@@ -85,7 +84,7 @@ function setClock(seconds: number): string {
   return status === 0 ? '' : (error?.message ?? stderr).trim();
 }
 
-/** When this file was made: in an image, the time of its release. */
+/** When the program that runs was made: in an image, the time of its release. */
 function madeSeconds(): number {
-  return statSync(fileURLToPath(import.meta.url)).mtimeMs / 1000;
+  return (statSync(process.argv[1] ?? '', { throwIfNoEntry: false })?.mtimeMs ?? 0) / 1000;
 }
