@@ -29,7 +29,8 @@ const whyIntervalMs = 2000;
 const newestLines = 500;
 
 export interface ApplianceOptions {
-  readonly configFile: string;
+  /** Where the configuration is: a box that joins its portal has another file from then on. */
+  readonly configFile: () => string;
   readonly stateDirectory: string;
   /** A sentence while the box waits for its portal's configuration. */
   readonly enrolling?: () => string | null;

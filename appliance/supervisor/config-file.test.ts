@@ -22,11 +22,15 @@ test('a refused file is read again when it changes, complained of once, and left
   const log = pino({}, { write: (line) => complaints.push(JSON.parse(line).msg) });
   const eyes = new EventEmitter();
   let changes = 0;
-  const file = new ConfigFile(path, log, () => {
-    changes += 1;
-    file.read();
-    eyes.emit('read');
-  });
+  const file = new ConfigFile(
+    () => path,
+    log,
+    () => {
+      changes += 1;
+      file.read();
+      eyes.emit('read');
+    },
+  );
   const says = async (problem: RegExp | null) => {
     while (problem === null ? file.problem !== null : !problem.test(file.problem ?? '')) await once(eyes, 'read');
   };
@@ -50,5 +54,25 @@ test('a refused file is read again when it changes, complained of once, and left
   } finally {
     file.close();
     rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('another file is read from the moment on when it takes the place of the first', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moat-config-'));
+  let path = join(folder, 'by-hand.json');
+  const file = new ConfigFile(
+    () => path,
+    pino({ enabled: false }),
+    () => {},
+  );
+  try {
+    assert.equal(file.read(), null);
+    path = join(folder, 'of-the-portal.json');
+    const text = JSON.stringify(good);
+    writeFileSync(path, text);
+    assert.deepEqual([file.read(), file.path, file.problem], [{ path, text }, path, null]);
+  } finally {
+    file.close();
+    rmSync(folder, { recursive: true });
   }
 });

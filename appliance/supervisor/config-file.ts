@@ -11,7 +11,7 @@ const pollMs = 1000;
  * change of it is told until it is good again.
  */
 export class ConfigFile {
-  readonly path: string;
+  readonly #where: () => string;
   readonly #log: Pick<Logger, 'error'>;
   readonly #changed: () => void;
   #problem: string | null = null;
@@ -19,10 +19,15 @@ export class ConfigFile {
   #seen = '';
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(path: string, log: Pick<Logger, 'error'>, changed: () => void) {
-    this.path = path;
+  /** @param where it is: a box that joins its portal has another file from then on. */
+  constructor(where: () => string, log: Pick<Logger, 'error'>, changed: () => void) {
+    this.#where = where;
     this.#log = log;
     this.#changed = changed;
+  }
+
+  get path(): string {
+    return this.#where();
   }
 
   /** What was wrong when it was read last, in one line; null: nothing. */

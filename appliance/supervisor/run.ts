@@ -29,9 +29,7 @@ export async function run(options: RunOptions): Promise<void> {
   const given = resolve(options.config);
   const appliance = new Appliance({
     // A box that belongs to a portal runs what came from there.
-    get configFile() {
-      return files.configText() === null ? given : files.configFile;
-    },
+    configFile: () => (files.configText() === null ? given : files.configFile),
     stateDirectory,
     enrolling: () => portal.enrolling(),
     log,
