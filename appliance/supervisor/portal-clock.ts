@@ -63,9 +63,9 @@ export class PortalClock {
 
   /** @param date the header of an answer that was not held back. */
   async hear(date: unknown, roundTripSeconds: number): Promise<void> {
+    if (this.#isSettled) return;
     const portalSeconds = Date.parse(String(date)) / 1000;
     const heardAtSeconds = Date.now() / 1000;
-    if (this.#isSettled) return;
     const { isKept, log, set, floorSeconds } = this.#parts;
     const decision = decideClock({ systemSeconds: heardAtSeconds, portalSeconds, roundTripSeconds, floorSeconds });
     if (decision.kind === 'ignore') return;
